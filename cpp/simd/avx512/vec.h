@@ -1,0 +1,66 @@
+// AVX-512 (F, BW, DQ, VL): 16 floats. Every tier's vec.h offers the same operations.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "base/inline.h"
+
+namespace fi {
+namespace {
+
+struct f32v { __m512 v; };
+struct s32v { __m512i v; };
+struct maskv { __mmask16 v; };
+constexpr int kLanes = 16;
+
+FI_INLINE __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1); }
+
+FI_INLINE f32v zero() { return {_mm512_setzero_ps()}; }
+FI_INLINE f32v splat(float x) { return {_mm512_set1_ps(x)}; }
+FI_INLINE f32v load(const float* p) { return {_mm512_loadu_ps(p)}; }
+FI_INLINE f32v load_n(const float* p, int n) { return {_mm512_maskz_loadu_ps(first_lanes(n), p)}; }
+FI_INLINE void store(float* p, f32v a) { _mm512_storeu_ps(p, a.v); }
+FI_INLINE void store_n(float* p, f32v a, int n) { _mm512_mask_storeu_ps(p, first_lanes(n), a.v); }
+
+FI_INLINE f32v add(f32v a, f32v b) { return {_mm512_add_ps(a.v, b.v)}; }
+FI_INLINE f32v sub(f32v a, f32v b) { return {_mm512_sub_ps(a.v, b.v)}; }
+FI_INLINE f32v mul(f32v a, f32v b) { return {_mm512_mul_ps(a.v, b.v)}; }
+FI_INLINE f32v div(f32v a, f32v b) { return {_mm512_div_ps(a.v, b.v)}; }
+FI_INLINE f32v fma(f32v a, f32v b, f32v c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+FI_INLINE f32v sqrt(f32v a) { return {_mm512_sqrt_ps(a.v)}; }
+FI_INLINE f32v abs(f32v a) { return {_mm512_abs_ps(a.v)}; }
+FI_INLINE f32v max(f32v a, f32v b) { return {_mm512_max_ps(a.v, b.v)}; }
+FI_INLINE f32v min(f32v a, f32v b) { return {_mm512_min_ps(a.v, b.v)}; }
+FI_INLINE f32v round_even(f32v a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
+FI_INLINE f32v floor(f32v a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+FI_INLINE f32v ceil(f32v a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
+
+FI_INLINE maskv less(f32v a, f32v b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+FI_INLINE maskv less_equal(f32v a, f32v b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+FI_INLINE maskv equal(f32v a, f32v b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+FI_INLINE maskv is_nan(f32v a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+
+FI_INLINE float reduce_add(f32v a) { return _mm512_reduce_add_ps(a.v); }
+FI_INLINE float reduce_max(f32v a) { return _mm512_reduce_max_ps(a.v); }
+
+FI_INLINE s32v splat_s32(int32_t x) { return {_mm512_set1_epi32(x)}; }
+FI_INLINE s32v to_s32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }  // nearest even
+FI_INLINE f32v to_f32(s32v a) { return {_mm512_cvtepi32_ps(a.v)}; }
+FI_INLINE s32v as_s32(f32v a) { return {_mm512_castps_si512(a.v)}; }
+FI_INLINE f32v as_f32(s32v a) { return {_mm512_castsi512_ps(a.v)}; }
+FI_INLINE s32v add(s32v a, s32v b) { return {_mm512_add_epi32(a.v, b.v)}; }
+FI_INLINE s32v sub(s32v a, s32v b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+FI_INLINE s32v bit_and(s32v a, s32v b) { return {_mm512_and_si512(a.v, b.v)}; }
+FI_INLINE s32v bit_or(s32v a, s32v b) { return {_mm512_or_si512(a.v, b.v)}; }
+template <int n> FI_INLINE s32v shift_left(s32v a) { return {_mm512_slli_epi32(a.v, n)}; }
+template <int n> FI_INLINE s32v shift_right(s32v a) { return {_mm512_srli_epi32(a.v, n)}; }  // logical
+
+FI_INLINE f32v load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+
+FI_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
+}  // namespace
+}  // namespace fi

@@ -1,0 +1,1 @@
+"""fastinfer: convolutional networks on CPUs, fast, and compressed ones compressed."""

@@ -1,0 +1,149 @@
+"""What a shape rule sees of its node: the types of its inputs, and their values where they are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastinfer.errors import AttributeValueError, DTypeError, FastinferError, GraphError, ShapeError
+from fastinfer.graph.dtype import DType
+from fastinfer.graph.ir import Node, TensorType
+
+Array = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+class NeedValue(Exception):
+    """The output's shape depends on the elements of tensor `name`, which are not known yet."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the shape depends on the value of {name!r}")
+        self.name = name
+
+
+class NeedRun(Exception):
+    """The output's shape depends on data in a way that only running the node tells."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(f"the output size of {node.label()!r} depends on its data")
+        self.node = node
+
+
+class Context:
+    """The inputs of one node. Refusals made by `shape_error` and its friends name the node."""
+
+    __slots__ = ("_types", "_value_of", "node")
+
+    def __init__(self, node: Node, types: Mapping[str, TensorType], value_of: Callable[[str], Array | None]) -> None:
+        self.node = node
+        self._types = types
+        self._value_of = value_of
+
+    def __len__(self) -> int:
+        return len(self.node.inputs)
+
+    def has(self, i: int) -> bool:
+        """Whether input i is there."""
+        inputs = self.node.inputs
+        return i < len(inputs) and inputs[i] != ""
+
+    def type(self, i: int) -> TensorType | None:
+        """The type of input i, or None if it is absent."""
+        inputs = self.node.inputs
+        if i >= len(inputs) or not inputs[i]:
+            return None
+        found = self._types.get(inputs[i])
+        if found is None:
+            raise GraphError("the tensor is not defined", node=self.node.label(), tensor=inputs[i])
+        return found
+
+    def need(self, i: int) -> TensorType:
+        """The type of input i, which must be there."""
+        found = self.type(i)
+        if found is None:
+            raise GraphError(f"input {i} of {self.node.op} is missing", node=self.node.label())
+        return found
+
+    def shape(self, i: int) -> Shape:
+        return self.need(i).shape
+
+    def value(self, i: int) -> Array:
+        """The elements of input i, which must be there; NeedValue if they are not known yet."""
+        self.need(i)
+        name = self.node.inputs[i]
+        value = self._value_of(name)
+        if value is None:
+            raise NeedValue(name)
+        return value
+
+    def optional_value(self, i: int) -> Array | None:
+        """The elements of input i, or None if the input is absent; NeedValue if they are not known yet."""
+        return self.value(i) if self.has(i) else None
+
+    def ints(self, i: int) -> list[int]:
+        """The elements of input i, a list of integers of at most one axis."""
+        value = self.value(i)
+        if value.ndim > 1:
+            raise self.shape_error(f"wants at most 1 axis, got shape {value.shape}", i)
+        if value.dtype.kind not in "iu":
+            raise self.dtype_error(f"wants integers, got {value.dtype}", i)
+        return [int(v) for v in value.reshape(-1).tolist()]
+
+    def int_scalar(self, i: int) -> int:
+        """The one integer of input i."""
+        values = self.ints(i)
+        if len(values) != 1:
+            raise self.shape_error(f"wants a single integer, got {len(values)}", i)
+        return values[0]
+
+    # Attributes, checked.
+
+    def int_attribute(self, name: str, default: int | None = None) -> int:
+        value = self.node.attributes.get(name, default)
+        if isinstance(value, bool | int | np.integer):
+            return int(value)
+        raise self.attribute_error(name, "is missing" if value is None else f"must be an integer, is {value!r}")
+
+    def ints_attribute(self, name: str) -> list[int] | None:
+        """A list of integers, or None if the attribute is absent."""
+        value = self.node.attributes.get(name)
+        if value is None:
+            return None
+        if isinstance(value, list | tuple) and all(isinstance(v, int) for v in value):
+            return list(value)
+        raise self.attribute_error(name, f"must be a list of integers, is {value!r}")
+
+    def str_attribute(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        value = self.node.attributes.get(name, default)
+        if value not in allowed:
+            raise self.attribute_error(name, f"must be one of {', '.join(allowed)}, is {value!r}")
+        return str(value)
+
+    # Refusals.
+
+    def shape_error(self, reason: str, i: int | None = None) -> ShapeError:
+        return ShapeError(reason, node=self.node.label(), tensor=self._tensor(i))
+
+    def dtype_error(self, reason: str, i: int | None = None) -> DTypeError:
+        return DTypeError(reason, node=self.node.label(), tensor=self._tensor(i))
+
+    def attribute_error(self, name: str, reason: str) -> AttributeValueError:
+        return AttributeValueError(f"attribute {name} {reason}", node=self.node.label())
+
+    def _tensor(self, i: int | None) -> str | None:
+        return self.node.input(i) or None if i is not None else None
+
+    def same_dtype(self, *inputs: int) -> DType:
+        """The one element type that the given inputs (those present) must share."""
+        first = self.need(inputs[0]).dtype
+        for i in inputs[1:]:
+            other = self.type(i)
+            if other is not None and other.dtype is not first:
+                raise self.dtype_error(f"is {other.dtype.value}, but {self.node.input(inputs[0])!r} is {first.value}", i)
+        return first
+
+
+__all__ = ["Array", "Context", "FastinferError", "NeedRun", "NeedValue", "Shape"]

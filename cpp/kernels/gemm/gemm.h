@@ -28,7 +28,7 @@ inline constexpr int32_t kPadRow = INT32_MIN;
 struct Epilogue {
   const float* bias = nullptr;      // [N]
   const float* scale = nullptr;     // [N], per channel; f32 kernels take none
-  const void* residual = nullptr;   // laid out like dst, in dst's dtype
+  const void* residual = nullptr;   // in dst's dtype; must not overlap dst (which holds partial sums)
   int64_t residual_stride = 0;      // bytes from row m to m + 1
   Activation activation;
   int32_t lhs_zero_point = 0, rhs_zero_point = 0;  // for rows that ask for sums
@@ -122,6 +122,10 @@ struct Table {
   int count;
 };
 Table table();
+
+/// The row that plan should take: of the rows of the best usable tier that offer `form`, the one with the least
+/// estimated time (waste in tails, measured efficiency of the tile, traffic of the rhs). Pure; null if none.
+const Kernel* best_row(FeatureMask usable, LhsForm form, int64_t m, int64_t n, int64_t k);
 
 /// The reference: the formula above in float64, lhs(m, k) and rhs(k, n) dense row-major.
 void reference(int64_t m, int64_t n, int64_t k, const double* lhs, const double* rhs, const double* bias,

@@ -1,0 +1,40 @@
+"""Shape arithmetic that inference, the reference and lowering share."""
+
+from fastinfer.graph.geometry.axes import (
+    broadcast,
+    expand_shape,
+    matmul_shape,
+    normalize_axes,
+    normalize_axis,
+    pad_amounts,
+    reduced_shape,
+    reshape_target,
+    slice_bounds,
+    split_sizes,
+    squeezed_shape,
+    unsqueezed_shape,
+)
+from fastinfer.graph.geometry.resize import ResizeGeometry, resize_geometry
+from fastinfer.graph.geometry.window import Window, conv_transpose_window, conv_window, groups_of, pool_window
+
+__all__ = [
+    "ResizeGeometry",
+    "Window",
+    "broadcast",
+    "conv_transpose_window",
+    "conv_window",
+    "expand_shape",
+    "groups_of",
+    "matmul_shape",
+    "normalize_axes",
+    "normalize_axis",
+    "pad_amounts",
+    "pool_window",
+    "reduced_shape",
+    "reshape_target",
+    "resize_geometry",
+    "slice_bounds",
+    "split_sizes",
+    "squeezed_shape",
+    "unsqueezed_shape",
+]

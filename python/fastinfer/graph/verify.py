@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from fastinfer.errors import CyclicGraphError, GraphError
+from fastinfer.errors import CyclicGraphError, GraphError, UnsupportedOperatorError
 from fastinfer.graph.ir import Graph, Node
+from fastinfer.graph.operators import OPERATORS
+
+_FUSED_INPUTS = {"Conv": 1}  # the residual, which no file has
 
 
 def verify(graph: Graph) -> Graph:
     """The graph itself, its nodes now in topological order (stable: as the file orders them where that is right).
 
-    Raises GraphError for undefined or doubly defined values, and CyclicGraphError. Nodes whose outputs nobody reads are
-    fine. Operators' arities and attributes are the vocabulary's business: graph/operators.py.
+    Raises GraphError for undefined or doubly defined values, for nodes with too few or too many inputs or outputs or
+    without a required input, and CyclicGraphError. Nodes whose outputs nobody reads are fine.
     """
     defined = _definitions(graph)
     for node in graph.nodes:
+        _check_arity(graph, node)
         for name in node.inputs:
             if name and name not in defined:
                 raise GraphError("the tensor is not defined", file=graph.file, node=node.label(), tensor=name)
@@ -26,6 +30,27 @@ def verify(graph: Graph) -> Graph:
     return graph
 
 
+def _check_arity(graph: Graph, node: Node) -> None:
+    spec = OPERATORS.get(node.op)
+    if spec is None:
+        raise UnsupportedOperatorError(
+            f"no operator {node.op}", operators=(node.op,), file=graph.file, node=node.label()
+        )
+    least, most = spec.inputs[0], spec.inputs[1] + _FUSED_INPUTS.get(node.op, 0)
+    _check_count(graph, node, "inputs", node.inputs, least, most)
+    _check_count(graph, node, "outputs", node.outputs, *spec.outputs)
+
+
+def _check_count(graph: Graph, node: Node, kind: str, names: list[str], least: int, most: int) -> None:
+    if len(names) > most:
+        raise GraphError(
+            f"{node.op} has at most {most} {kind}, {len(names)} are named", file=graph.file, node=node.label()
+        )
+    for i in range(least):
+        if i >= len(names) or not names[i]:
+            raise GraphError(f"{kind[:-1]} {i} of {node.op} is missing", file=graph.file, node=node.label())
+
+
 def _definitions(graph: Graph) -> set[str]:
     """Every name that the graph defines; GraphError if one is defined twice."""
     defined: set[str] = set()
@@ -33,8 +58,6 @@ def _definitions(graph: Graph) -> set[str]:
     _define(graph, defined, graph.weights, None)
     for node in graph.nodes:
         _define(graph, defined, (name for name in node.outputs if name), node)
-        if not any(node.outputs):
-            raise GraphError("the node has no output", file=graph.file, node=node.label())
     return defined
 
 

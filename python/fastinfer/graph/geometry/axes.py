@@ -93,7 +93,9 @@ def slice_bounds(
     axes = tuple(range(len(starts))) if axes is None else axes
     steps = [1] * len(starts) if steps is None else steps
     if not len(starts) == len(ends) == len(axes) == len(steps):
-        raise ShapeError(f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes and {len(steps)} steps do not match")
+        raise ShapeError(
+            f"{len(starts)} starts, {len(ends)} ends, {len(axes)} axes and {len(steps)} steps do not match"
+        )
     bounds = [(0, size, 1) for size in shape]
     for axis, start, end, step in zip(normalize_axes(axes, len(shape)), starts, ends, steps, strict=True):
         if step == 0:

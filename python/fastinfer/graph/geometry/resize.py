@@ -15,8 +15,6 @@ from fastinfer.graph.ir import Node
 
 Shape = tuple[int, ...]
 
-_POLICIES = ("stretch", "not_larger", "not_smaller")
-
 
 @dataclass(frozen=True, slots=True)
 class ResizeGeometry:
@@ -68,7 +66,7 @@ def resize_geometry(
 
 def _fit(node: Node, x: Shape, axes: Shape, sizes: Sequence[int], size: list[int], factors: list[float]) -> None:
     """Fill in size and factors from the sizes asked for, by the policy on the aspect ratio."""
-    policy = get_str(node, "keep_aspect_ratio_policy", "stretch", _POLICIES)
+    policy = get_str(node, "keep_aspect_ratio_policy")
     if any(n < 0 for n in sizes) or any(x[axis] == 0 < n for axis, n in zip(axes, sizes, strict=True)):
         raise ShapeError(f"cannot resize {x} to {list(sizes)}", node=node.label())
     ratios = [n / x[axis] if x[axis] else 1.0 for axis, n in zip(axes, sizes, strict=True)]

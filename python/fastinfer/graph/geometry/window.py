@@ -10,7 +10,6 @@ from fastinfer.graph.ir import Node
 
 Shape = tuple[int, ...]
 
-_AUTO_PADS = ("NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID")
 _LIMIT = 1 << 31
 
 
@@ -67,7 +66,7 @@ def conv_transpose_window(node: Node, x: Shape, w: Shape) -> Window:
     rank = len(spatial)
     strides, dilations = _strides(node, rank)
     extra = get_ints(node, "output_padding", rank, low=0, high=_LIMIT) or (0,) * rank
-    auto_pad = get_str(node, "auto_pad", "NOTSET", _AUTO_PADS)
+    auto_pad = get_str(node, "auto_pad")
     full = [
         s * (n - 1) + e + (k - 1) * d + 1
         for n, k, s, d, e in zip(spatial, kernel, strides, dilations, extra, strict=True)
@@ -96,7 +95,7 @@ def conv_transpose_window(node: Node, x: Shape, w: Shape) -> Window:
 def _forward(node: Node, spatial: Shape, kernel: Shape, ceil_mode: bool) -> Window:
     rank = len(spatial)
     strides, dilations = _strides(node, rank)
-    auto_pad = get_str(node, "auto_pad", "NOTSET", _AUTO_PADS)
+    auto_pad = get_str(node, "auto_pad")
     extent = tuple((k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True))
     if auto_pad.startswith("SAME"):
         size = tuple(-(-n // s) for n, s in zip(spatial, strides, strict=True))
@@ -146,7 +145,7 @@ def _check_kernel_shape(node: Node, w: Shape) -> None:
 
 def groups_of(node: Node) -> int:
     """The attribute `group`, at least 1."""
-    groups = get_int(node, "group", 1)
+    groups = get_int(node, "group")
     if groups < 1:
         raise refuse(node, "group", f"must be at least 1, is {groups}")
     return groups

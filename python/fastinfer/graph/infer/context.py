@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastinfer.errors import AttributeValueError, DTypeError, FastinferError, GraphError, ShapeError
+from fastinfer.errors import DTypeError, GraphError, ShapeError
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Node, TensorType
 
@@ -99,29 +99,6 @@ class Context:
             raise self.shape_error(f"wants a single integer, got {len(values)}", i)
         return values[0]
 
-    # Attributes, checked.
-
-    def int_attribute(self, name: str, default: int | None = None) -> int:
-        value = self.node.attributes.get(name, default)
-        if isinstance(value, bool | int | np.integer):
-            return int(value)
-        raise self.attribute_error(name, "is missing" if value is None else f"must be an integer, is {value!r}")
-
-    def ints_attribute(self, name: str) -> list[int] | None:
-        """A list of integers, or None if the attribute is absent."""
-        value = self.node.attributes.get(name)
-        if value is None:
-            return None
-        if isinstance(value, list | tuple) and all(isinstance(v, int) for v in value):
-            return list(value)
-        raise self.attribute_error(name, f"must be a list of integers, is {value!r}")
-
-    def str_attribute(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        value = self.node.attributes.get(name, default)
-        if value not in allowed:
-            raise self.attribute_error(name, f"must be one of {', '.join(allowed)}, is {value!r}")
-        return str(value)
-
     # Refusals.
 
     def shape_error(self, reason: str, i: int | None = None) -> ShapeError:
@@ -129,9 +106,6 @@ class Context:
 
     def dtype_error(self, reason: str, i: int | None = None) -> DTypeError:
         return DTypeError(reason, node=self.node.label(), tensor=self._tensor(i))
-
-    def attribute_error(self, name: str, reason: str) -> AttributeValueError:
-        return AttributeValueError(f"attribute {name} {reason}", node=self.node.label())
 
     def _tensor(self, i: int | None) -> str | None:
         return self.node.input(i) or None if i is not None else None
@@ -142,8 +116,10 @@ class Context:
         for i in inputs[1:]:
             other = self.type(i)
             if other is not None and other.dtype is not first:
-                raise self.dtype_error(f"is {other.dtype.value}, but {self.node.input(inputs[0])!r} is {first.value}", i)
+                raise self.dtype_error(
+                    f"is {other.dtype.value}, but {self.node.input(inputs[0])!r} is {first.value}", i
+                )
         return first
 
 
-__all__ = ["Array", "Context", "FastinferError", "NeedRun", "NeedValue", "Shape"]
+__all__ = ["Array", "Context", "NeedRun", "NeedValue", "Shape"]

@@ -1,11 +1,12 @@
 // Normalisations in f32:
 //
-//   layer_norm     y = (x - mean) * inv_std * scale + bias over the trailing axes,  inv_std =
-//   1/sqrt(var + eps) instance_norm  the same for each image and channel over its pixels (NHWC) lrn
-//   y(c) = x(c) / (bias + alpha / size * sum of x(j)^2 over `size` channels around c)^beta
+//   layer_norm     y = (x - mean) * inv_std * scale + bias over the trailing axes
+//                  inv_std = 1 / sqrt(var + epsilon)
+//   instance_norm  the same for each image and channel over its pixels (NHWC)
+//   lrn            y(c) = x(c) / (bias + alpha / size * sum of x(j)^2 around c)^beta
 //
 // Means and variances are taken in two passes, in blocks that f32 sums exactly enough, combined in
-// float64.
+// float64. The sum of lrn is over `size` channels: c - (size - 1) / 2 up to c + size / 2.
 #pragma once
 
 #include <cstddef>

@@ -15,6 +15,7 @@
 
 #include "base/features.h"
 #include "base/view.h"
+#include "base/window.h"
 #include "kernels/kernel.h"
 
 namespace fi::pool {
@@ -24,17 +25,15 @@ inline constexpr int kPoolKinds = 3;
 
 struct Pool2d {
   PoolKind kind = PoolKind::max;
-  int32_t kernel_h = 1, kernel_w = 1;
-  int32_t stride_h = 1, stride_w = 1;
-  int32_t dilation_h = 1, dilation_w = 1;
-  int32_t pad_top = 0, pad_left = 0, pad_bottom = 0, pad_right = 0;
+  Window window;
+  int32_t pad_bottom = 0, pad_right = 0;
   bool count_include_pad = false;  // average
   float p = 2;                     // lp
 };
 
 /// One call of a micro-kernel: `pixels` neighbours of an output row that have the same rows x cols
 /// taps.
-struct Window {
+struct Span {
   const float* src;          // the first tap of the first pixel
   int64_t tap_row, tap_col;  // elements from tap to tap
   int64_t src_step;          // elements from the first tap of a pixel to that of the next
@@ -45,7 +44,7 @@ struct Window {
   float divisor;  // average
   float p;        // lp
 };
-using MicroKernel = void (*)(const Window&);
+using MicroKernel = void (*)(const Span&);
 
 /// A row of the table.
 struct Kernel {

@@ -37,18 +37,15 @@ def _check_arity(graph: Graph, node: Node) -> None:
             f"no operator {node.op}", operators=(node.op,), file=graph.file, node=node.label()
         )
     least, most = spec.inputs[0], spec.inputs[1] + _FUSED_INPUTS.get(node.op, 0)
-    _check_count(graph, node, "inputs", node.inputs, least, most)
-    _check_count(graph, node, "outputs", node.outputs, *spec.outputs)
-
-
-def _check_count(graph: Graph, node: Node, kind: str, names: list[str], least: int, most: int) -> None:
-    if len(names) > most:
-        raise GraphError(
-            f"{node.op} has at most {most} {kind}, {len(names)} are named", file=graph.file, node=node.label()
-        )
     for i in range(least):
-        if i >= len(names) or not names[i]:
-            raise GraphError(f"{kind[:-1]} {i} of {node.op} is missing", file=graph.file, node=node.label())
+        if not node.input(i):
+            raise GraphError(f"input {i} of {node.op} is missing", file=graph.file, node=node.label())
+    if not any(node.outputs):
+        raise GraphError("the node has no output", file=graph.file, node=node.label())
+    for kind, names, limit in (("inputs", node.inputs, most), ("outputs", node.outputs, spec.outputs[1])):
+        if len(names) > limit:
+            reason = f"{node.op} has at most {limit} {kind}, {len(names)} are named"
+            raise GraphError(reason, file=graph.file, node=node.label())
 
 
 def _definitions(graph: Graph) -> set[str]:

@@ -5,6 +5,7 @@
 A rule is registered by `@infer("Conv")` as function(node, context) -> list[TensorType].
 """
 
+from fastinfer.graph.infer import conv, eltwise, generate, index, movement, normalize, pool, reduce  # noqa: F401 (they register)
 from fastinfer.graph.infer.context import Context, NeedRun, NeedValue
 from fastinfer.graph.infer.registry import ELEMENT_LIMIT, RULES, infer, infer_node
 

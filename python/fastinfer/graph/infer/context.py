@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from fastinfer.errors import DTypeError, GraphError, ShapeError
@@ -67,6 +66,22 @@ class Context:
             raise GraphError(f"input {i} of {self.node.op} is missing", node=self.node.label())
         return found
 
+    def need_float(self, i: int) -> TensorType:
+        """The type of input i, which must be one of floating-point numbers."""
+        return self._need_kind(i, "floats", lambda dtype: dtype.is_float)
+
+    def need_bool(self, i: int) -> TensorType:
+        return self._need_kind(i, "booleans", lambda dtype: dtype is DType.BOOL)
+
+    def need_integer(self, i: int) -> TensorType:
+        return self._need_kind(i, "integers", lambda dtype: dtype.value[0] in "su")
+
+    def _need_kind(self, i: int, kind: str, is_kind: Callable[[DType], bool]) -> TensorType:
+        found = self.need(i)
+        if not is_kind(found.dtype):
+            raise self.dtype_error(f"{self.node.op} wants {kind}, got {found.dtype.value}", i)
+        return found
+
     def shape(self, i: int) -> Shape:
         return self.need(i).shape
 
@@ -78,10 +93,6 @@ class Context:
         if value is None:
             raise NeedValue(name)
         return value
-
-    def optional_value(self, i: int) -> Array | None:
-        """The elements of input i, or None if the input is absent; NeedValue if they are not known yet."""
-        return self.value(i) if self.has(i) else None
 
     def ints(self, i: int) -> list[int]:
         """The elements of input i, a list of integers of at most one axis."""
@@ -98,6 +109,15 @@ class Context:
         if len(values) != 1:
             raise self.shape_error(f"wants a single integer, got {len(values)}", i)
         return values[0]
+
+    def floats(self, i: int) -> list[float]:
+        """The elements of input i, a list of numbers of one axis."""
+        value = self.value(i)
+        if value.ndim != 1:
+            raise self.shape_error(f"wants 1 axis, got shape {value.shape}", i)
+        if value.dtype.kind not in "fiu":
+            raise self.dtype_error(f"wants numbers, got {value.dtype}", i)
+        return [float(v) for v in value.tolist()]
 
     # Refusals.
 

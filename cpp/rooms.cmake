@@ -1,6 +1,6 @@
 # Every object of the core, in the order of the dependency rules.
 
 fi_baseline(base base/dtype.cc base/activation.cc base/error.cc base/buffer.cc)
-fi_baseline(cpu cpu/features.cc cpu/cache.cc cpu/topology.cc)
+fi_baseline(cpu cpu/detect.cc cpu/features.cc cpu/cache.cc cpu/topology.cc)
 fi_baseline(simd simd/tier.cc)
 fi_baseline(parallel parallel/pool.cc)

@@ -20,12 +20,14 @@ FI_INLINE uint32_t f32_to_bits(float x) {
   return bits;
 }
 
-/// Exact. Finite halves are scaled by 2^112, which makes subnormals normal.
+/// Exact, in any floating-point mode: a subnormal half is a whole number of 2^-24, never a denormal f32.
 FI_INLINE float f16_to_f32(uint16_t h) {
-  const uint32_t magnitude = (h & 0x7FFFu) << 13;
-  const uint32_t scaled = f32_to_bits(bits_to_f32(magnitude) * 0x1p112f);
-  const uint32_t special = magnitude | 0x7F800000u;  // infinity, NaN
-  return bits_to_f32((magnitude >= 0x0F800000u ? special : scaled) | (h & 0x8000u) << 16);
+  const uint32_t magnitude = h & 0x7FFFu;
+  const uint32_t tiny = f32_to_bits(static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f);
+  const uint32_t normal = (magnitude << 13) + 0x38000000u;
+  const uint32_t special = magnitude << 13 | 0x7F800000u;  // infinity, NaN
+  const uint32_t finite = magnitude < 0x0400u ? tiny : normal;
+  return bits_to_f32((magnitude >= 0x7C00u ? special : finite) | (h & 0x8000u) << 16);
 }
 
 /// Rounds to nearest even; overflow gives infinity, NaN a quiet NaN. The trick for subnormals:

@@ -1,0 +1,80 @@
+// AVX2 with FMA and F16C: 8 floats. Every tier's vec.h offers the same operations (see avx512/vec.h).
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "base/inline.h"
+
+namespace fi {
+namespace {
+
+struct f32v { __m256 v; };
+struct s32v { __m256i v; };
+struct maskv { __m256 v; };  // all bits of a lane, or none
+constexpr int kLanes = 8;
+
+FI_INLINE __m256i first_lanes(int n) {
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+FI_INLINE f32v zero() { return {_mm256_setzero_ps()}; }
+FI_INLINE f32v splat(float x) { return {_mm256_set1_ps(x)}; }
+FI_INLINE f32v load(const float* p) { return {_mm256_loadu_ps(p)}; }
+FI_INLINE f32v load_n(const float* p, int n) { return {_mm256_maskload_ps(p, first_lanes(n))}; }
+FI_INLINE void store(float* p, f32v a) { _mm256_storeu_ps(p, a.v); }
+FI_INLINE void store_n(float* p, f32v a, int n) { _mm256_maskstore_ps(p, first_lanes(n), a.v); }
+
+FI_INLINE f32v add(f32v a, f32v b) { return {_mm256_add_ps(a.v, b.v)}; }
+FI_INLINE f32v sub(f32v a, f32v b) { return {_mm256_sub_ps(a.v, b.v)}; }
+FI_INLINE f32v mul(f32v a, f32v b) { return {_mm256_mul_ps(a.v, b.v)}; }
+FI_INLINE f32v div(f32v a, f32v b) { return {_mm256_div_ps(a.v, b.v)}; }
+FI_INLINE f32v fma(f32v a, f32v b, f32v c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+FI_INLINE f32v sqrt(f32v a) { return {_mm256_sqrt_ps(a.v)}; }
+FI_INLINE f32v abs(f32v a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+FI_INLINE f32v max(f32v a, f32v b) { return {_mm256_max_ps(a.v, b.v)}; }
+FI_INLINE f32v min(f32v a, f32v b) { return {_mm256_min_ps(a.v, b.v)}; }
+FI_INLINE f32v round_even(f32v a) {
+  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+FI_INLINE f32v floor(f32v a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
+FI_INLINE f32v ceil(f32v a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
+
+FI_INLINE maskv less(f32v a, f32v b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+FI_INLINE maskv less_equal(f32v a, f32v b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+FI_INLINE maskv equal(f32v a, f32v b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+FI_INLINE maskv is_nan(f32v a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
+
+FI_INLINE float reduce_add(f32v a) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_add_ss(s, _mm_movehdup_ps(s)));
+}
+FI_INLINE float reduce_max(f32v a) {
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
+}
+
+FI_INLINE s32v splat_s32(int32_t x) { return {_mm256_set1_epi32(x)}; }
+FI_INLINE s32v to_s32(f32v a) { return {_mm256_cvtps_epi32(a.v)}; }  // nearest even
+FI_INLINE f32v to_f32(s32v a) { return {_mm256_cvtepi32_ps(a.v)}; }
+FI_INLINE s32v as_s32(f32v a) { return {_mm256_castps_si256(a.v)}; }
+FI_INLINE f32v as_f32(s32v a) { return {_mm256_castsi256_ps(a.v)}; }
+FI_INLINE s32v add(s32v a, s32v b) { return {_mm256_add_epi32(a.v, b.v)}; }
+FI_INLINE s32v sub(s32v a, s32v b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+FI_INLINE s32v bit_and(s32v a, s32v b) { return {_mm256_and_si256(a.v, b.v)}; }
+FI_INLINE s32v bit_or(s32v a, s32v b) { return {_mm256_or_si256(a.v, b.v)}; }
+template <int n> FI_INLINE s32v shift_left(s32v a) { return {_mm256_slli_epi32(a.v, n)}; }
+template <int n> FI_INLINE s32v shift_right(s32v a) { return {_mm256_srli_epi32(a.v, n)}; }  // logical
+
+FI_INLINE f32v load_f16(const uint16_t* p) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+
+FI_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
+
+}  // namespace
+}  // namespace fi

@@ -1,0 +1,81 @@
+// NEON (ARMv8-A): 4 floats. Every tier's vec.h offers the same operations (see avx512/vec.h). max and min give NaN if
+// either operand is NaN.
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstdint>
+
+#include "base/inline.h"
+
+namespace fi {
+namespace {
+
+struct f32v { float32x4_t v; };
+struct s32v { int32x4_t v; };
+struct maskv { uint32x4_t v; };  // all bits of a lane, or none
+constexpr int kLanes = 4;
+
+FI_INLINE f32v zero() { return {vdupq_n_f32(0)}; }
+FI_INLINE f32v splat(float x) { return {vdupq_n_f32(x)}; }
+FI_INLINE f32v load(const float* p) { return {vld1q_f32(p)}; }
+FI_INLINE f32v load_n(const float* p, int n) {
+  float32x4_t a = vdupq_n_f32(0);
+  if (n > 0) a = vld1q_lane_f32(p, a, 0);
+  if (n > 1) a = vld1q_lane_f32(p + 1, a, 1);
+  if (n > 2) a = vld1q_lane_f32(p + 2, a, 2);
+  if (n > 3) a = vld1q_lane_f32(p + 3, a, 3);
+  return {a};
+}
+FI_INLINE void store(float* p, f32v a) { vst1q_f32(p, a.v); }
+FI_INLINE void store_n(float* p, f32v a, int n) {
+  if (n > 0) vst1q_lane_f32(p, a.v, 0);
+  if (n > 1) vst1q_lane_f32(p + 1, a.v, 1);
+  if (n > 2) vst1q_lane_f32(p + 2, a.v, 2);
+  if (n > 3) vst1q_lane_f32(p + 3, a.v, 3);
+}
+
+FI_INLINE f32v add(f32v a, f32v b) { return {vaddq_f32(a.v, b.v)}; }
+FI_INLINE f32v sub(f32v a, f32v b) { return {vsubq_f32(a.v, b.v)}; }
+FI_INLINE f32v mul(f32v a, f32v b) { return {vmulq_f32(a.v, b.v)}; }
+FI_INLINE f32v div(f32v a, f32v b) { return {vdivq_f32(a.v, b.v)}; }
+FI_INLINE f32v fma(f32v a, f32v b, f32v c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+FI_INLINE f32v sqrt(f32v a) { return {vsqrtq_f32(a.v)}; }
+FI_INLINE f32v abs(f32v a) { return {vabsq_f32(a.v)}; }
+FI_INLINE f32v max(f32v a, f32v b) { return {vmaxq_f32(a.v, b.v)}; }
+FI_INLINE f32v min(f32v a, f32v b) { return {vminq_f32(a.v, b.v)}; }
+FI_INLINE f32v round_even(f32v a) { return {vrndnq_f32(a.v)}; }
+FI_INLINE f32v floor(f32v a) { return {vrndmq_f32(a.v)}; }
+FI_INLINE f32v ceil(f32v a) { return {vrndpq_f32(a.v)}; }
+
+FI_INLINE maskv less(f32v a, f32v b) { return {vcltq_f32(a.v, b.v)}; }
+FI_INLINE maskv less_equal(f32v a, f32v b) { return {vcleq_f32(a.v, b.v)}; }
+FI_INLINE maskv equal(f32v a, f32v b) { return {vceqq_f32(a.v, b.v)}; }
+FI_INLINE maskv is_nan(f32v a) { return {vmvnq_u32(vceqq_f32(a.v, a.v))}; }
+FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {vbslq_f32(m.v, a.v, b.v)}; }
+
+FI_INLINE float reduce_add(f32v a) { return vaddvq_f32(a.v); }
+FI_INLINE float reduce_max(f32v a) { return vmaxvq_f32(a.v); }
+
+FI_INLINE s32v splat_s32(int32_t x) { return {vdupq_n_s32(x)}; }
+FI_INLINE s32v to_s32(f32v a) { return {vcvtnq_s32_f32(a.v)}; }  // nearest even
+FI_INLINE f32v to_f32(s32v a) { return {vcvtq_f32_s32(a.v)}; }
+FI_INLINE s32v as_s32(f32v a) { return {vreinterpretq_s32_f32(a.v)}; }
+FI_INLINE f32v as_f32(s32v a) { return {vreinterpretq_f32_s32(a.v)}; }
+FI_INLINE s32v add(s32v a, s32v b) { return {vaddq_s32(a.v, b.v)}; }
+FI_INLINE s32v sub(s32v a, s32v b) { return {vsubq_s32(a.v, b.v)}; }
+FI_INLINE s32v bit_and(s32v a, s32v b) { return {vandq_s32(a.v, b.v)}; }
+FI_INLINE s32v bit_or(s32v a, s32v b) { return {vorrq_s32(a.v, b.v)}; }
+template <int n> FI_INLINE s32v shift_left(s32v a) { return {vshlq_n_s32(a.v, n)}; }
+template <int n> FI_INLINE s32v shift_right(s32v a) {  // logical
+  return {vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v), n))};
+}
+
+FI_INLINE f32v load_f16(const uint16_t* p) {
+  return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))};
+}
+
+FI_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
+
+}  // namespace
+}  // namespace fi

@@ -4,3 +4,5 @@ fi_baseline(base base/dtype.cc base/activation.cc base/error.cc base/buffer.cc)
 fi_baseline(cpu cpu/detect.cc cpu/features.cc cpu/cache.cc cpu/topology.cc)
 fi_baseline(simd simd/tier.cc)
 fi_baseline(parallel parallel/pool.cc)
+
+fi_room(pool SOURCES run.cc global.cc table.cc ref.cc TIER_SOURCES kernels.cc)

@@ -4,6 +4,18 @@ It folds constants at load, and every kernel is tested against it. A function is
 function(node, *arrays) -> tuple of arrays, absent inputs being None.
 """
 
+from fastinfer.reference import (  # noqa: F401 (they register)
+    conv,
+    detection,
+    eltwise,
+    generate,
+    index,
+    movement,
+    normalize,
+    pool,
+    reduce,
+    resize,
+)
 from fastinfer.reference.registry import FUNCTIONS, evaluate, reference
 
 __all__ = ["FUNCTIONS", "evaluate", "reference"]

@@ -25,7 +25,7 @@ _LEAKS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, M
 def reference(*operators: str, widen: bool = False) -> Callable[[Function], Function]:
     """Register the decorated function(node, *arrays) -> tuple of arrays for the operators.
 
-    widen: float16 inputs arrive as float32, and the results are rounded to float16, once.
+    widen: float16 inputs arrive as float32; if the first one was float16, the first output is rounded to it, once.
     """
 
     def register(function: Function) -> Function:
@@ -47,19 +47,20 @@ def evaluate(node: Node, arrays: Sequence[Array | None]) -> tuple[Array, ...]:
     function = FUNCTIONS.get(node.op)
     if function is None:
         raise UnsupportedOperatorError(f"no reference for operator {node.op}", operators=(node.op,), node=node.label())
-    narrow = node.op in WIDENED and any(a is not None and a.dtype == _HALF for a in arrays)
-    if narrow:
+    wide = node.op in WIDENED and any(a is not None and a.dtype == _HALF for a in arrays)
+    narrow = wide and arrays[0] is not None and arrays[0].dtype == _HALF
+    if wide:
         arrays = [a.astype(np.float32) if a is not None and a.dtype == _HALF else a for a in arrays]
     try:
         with np.errstate(all="ignore"):
             outputs = function(node, *arrays)
             if node.activation is not None:
                 outputs = (activate(outputs[0], node.activation), *outputs[1:])
-            if narrow:
-                outputs = tuple(y.astype(_HALF) if y.dtype == np.float32 else y for y in outputs)
+            if narrow and outputs[0].dtype == np.float32:
+                outputs = (outputs[0].astype(_HALF), *outputs[1:])
     except FastinferError as error:
         error.located(node=node.label())
         raise
     except _LEAKS as error:
         raise GraphError(f"{node.op} cannot be computed: {error}", node=node.label()) from error
-    return outputs
+    return tuple(map(np.asarray, outputs))  # NumPy makes scalars of arrays without axes

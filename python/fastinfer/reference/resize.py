@@ -1,0 +1,111 @@
+"""Resize, one axis after the other. Coordinates are float32 whatever the data, as onnxruntime computes them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastinfer.graph.attributes import get_bool, get_float, get_str
+from fastinfer.graph.geometry import ResizeGeometry, resize_geometry
+from fastinfer.graph.ir import Node
+from fastinfer.reference.registry import reference
+
+Array = npt.NDArray[Any]
+
+
+def source_coordinates(mode: str, size: int, length: int, scale: float, begin: float, end: float) -> Array:
+    """For each of `size` output positions the position in the input of `length` that it shows, float32."""
+    x = np.arange(size, dtype=np.float32)
+    factor, half = np.float32(scale), np.float32(0.5)
+    if mode == "asymmetric":
+        return x / factor
+    if mode == "align_corners":
+        return x * np.float32(length - 1) / np.float32(max(size - 1, 1))
+    if mode == "tf_half_pixel_for_nn":
+        return (x + half) / factor
+    if mode == "tf_crop_and_resize":
+        low, high, last = np.float32(begin), np.float32(end), np.float32(length - 1)
+        if size == 1:
+            return x + half * (low + high) * last
+        return low * last + x * (high - low) * last / np.float32(size - 1)
+    if mode == "pytorch_half_pixel" and size == 1:
+        return x
+    source = (x + half) / factor - half
+    if mode == "half_pixel_symmetric":
+        shown = np.float32(size) / (factor * np.float32(length))
+        source = source + np.float32(length) * half * (1 - shown)
+    return source
+
+
+def _nearest(mode: str, x: Array) -> Array:
+    if mode == "floor":
+        return np.asarray(np.floor(x))
+    if mode == "ceil":
+        return np.asarray(np.ceil(x))
+    if mode == "round_prefer_floor":
+        return np.asarray(np.ceil(x - np.float32(0.5)))
+    return np.asarray(np.floor(x + np.float32(0.5)))
+
+
+def _linear_kernel(t: Array) -> Array:
+    return np.asarray(np.maximum(1 - np.abs(t), 0))
+
+
+def _cubic_kernel(t: Array, a: float) -> Array:
+    """Keys 1981: piecewise cubic of support 4."""
+    t = np.abs(t)
+    near = ((a + 2) * t - (a + 3)) * t * t + 1
+    far = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+    return np.where(t <= 1, near, np.where(t < 2, far, 0))
+
+
+def _weights(node: Node, source: Array, length: int, scale: float) -> Array:
+    """The matrix (size, length) of interpolation: row i says of what output i is made. Rows sum to 1."""
+    cubic = get_str(node, "mode") == "cubic"
+    stretch = min(scale, 1.0) if get_bool(node, "antialias") else 1.0
+    reach = int(np.ceil((2 if cubic else 1) / stretch))
+    taps = np.floor(source)[:, None].astype(np.int64) + np.arange(1 - reach, reach + 1)
+    distance = (taps - source[:, None].astype(np.float64)) * stretch
+    weights = _cubic_kernel(distance, get_float(node, "cubic_coeff_a")) if cubic else _linear_kernel(distance)
+    if get_bool(node, "exclude_outside"):
+        weights = np.where((taps >= 0) & (taps < length), weights, 0)
+    weights = weights / weights.sum(1, keepdims=True)
+    matrix = np.zeros((len(source), length))
+    rows = np.broadcast_to(np.arange(len(source))[:, None], taps.shape)
+    np.add.at(matrix, (rows, np.clip(taps, 0, length - 1)), weights)
+    return matrix
+
+
+def _resize_axis(node: Node, x: Array, axis: int, geometry: ResizeGeometry) -> Array:
+    mode = get_str(node, "coordinate_transformation_mode")
+    size, length, scale = geometry.size[axis], x.shape[axis], geometry.scales[axis]
+    source = source_coordinates(mode, size, length, scale, geometry.roi_begin[axis], geometry.roi_end[axis])
+    if get_str(node, "mode") == "nearest":
+        index = _nearest(get_str(node, "nearest_mode"), source).astype(np.int64)
+        y = np.take(x, np.clip(index, 0, length - 1), axis)
+    else:
+        matrix = _weights(node, source, length, scale).astype(x.dtype)
+        y = np.moveaxis(np.tensordot(matrix, x, (1, axis)), 0, axis)
+    if mode == "tf_crop_and_resize":
+        outside = (source < 0) | (source > length - 1)
+        outside = outside.reshape(-1, *(1,) * (x.ndim - 1 - axis))
+        y = np.where(outside, x.dtype.type(get_float(node, "extrapolation_value")), y)
+    return y
+
+
+@reference("Resize", widen=True)
+def resize(
+    node: Node, x: Array, roi: Array | None = None, scales: Array | None = None, sizes: Array | None = None
+) -> tuple[Array, ...]:
+    """Integers are interpolated in float32 and truncated."""
+    geometry = resize_geometry(node, x.shape, *(None if v is None else v.tolist() for v in (roi, scales, sizes)))
+    y = x
+    if x.dtype.kind != "f" and get_str(node, "mode") != "nearest":
+        y = x.astype(np.float32)
+    crops = get_str(node, "coordinate_transformation_mode") == "tf_crop_and_resize"
+    for axis, size in enumerate(geometry.size):
+        if size != x.shape[axis] or geometry.scales[axis] != 1 or crops:
+            y = _resize_axis(node, y, axis, geometry)
+    return (y.astype(x.dtype, copy=False),)

@@ -104,5 +104,7 @@ class Graph:
 
     def copy(self) -> Graph:
         """A graph whose nodes may be changed without changing this one; weights are shared."""
-        nodes = [Node(n.op, list(n.inputs), list(n.outputs), dict(n.attributes), n.name, n.activation) for n in self.nodes]
+        nodes = [
+            Node(n.op, list(n.inputs), list(n.outputs), dict(n.attributes), n.name, n.activation) for n in self.nodes
+        ]
         return Graph(list(self.inputs), list(self.outputs), nodes, dict(self.weights), self.name, self.file)

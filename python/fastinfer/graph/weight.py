@@ -16,7 +16,7 @@ Array = npt.NDArray[Any]
 
 @dataclass(eq=False, slots=True)
 class DenseWeight:
-    """Every element, row-major (OIHW for convolutions). The array may be a view of a mapped file; it is never written."""
+    """Every element, row-major (OIHW for convolutions). The array may be a view of a mapped file: never write to it."""
 
     array: Array
     form: str = field(default="dense", init=False)
@@ -41,7 +41,7 @@ class DenseWeight:
 
 @dataclass(eq=False, slots=True)
 class SparseCodebookWeight:
-    """Deep Compression's form (Han et al. 2016): each stored entry is a code into a codebook and a gap to the entry before.
+    """Deep Compression's form (Han et al. 2016): entries of a code (into a codebook) and a gap to the entry before.
 
     Entry i stands at position sum(gaps[:i + 1] + 1) - 1 of the flattened tensor and has the value codebook[codes[i]];
     an entry of code 0 with the largest gap (15) is a filler that writes zero.

@@ -30,7 +30,7 @@ def range_(node: Node, start: Array, limit: Array, delta: Array) -> tuple[Array,
     """start + i * delta, in the type of start."""
     first, stop, step = (v.reshape(-1)[0].item() for v in (start, limit, delta))
     if isinstance(step, int):
-        return (np.arange(first, stop, step, start.dtype),)
+        return (np.arange(first, stop, step, dtype=start.dtype),)
     count = max(int(np.ceil((stop - first) / step)), 0)
     return (first + np.arange(count, dtype=start.dtype) * step,)
 
@@ -38,4 +38,4 @@ def range_(node: Node, start: Array, limit: Array, delta: Array) -> tuple[Array,
 @reference("EyeLike")
 def eye_like(node: Node, x: Array) -> tuple[Array, ...]:
     dtype = get_dtype(node, "dtype")
-    return (np.eye(*x.shape, get_int(node, "k"), dtype.numpy if dtype else x.dtype),)
+    return (np.eye(x.shape[0], x.shape[1], get_int(node, "k"), dtype.numpy if dtype else x.dtype),)

@@ -25,7 +25,7 @@ def gather(node: Node, data: Array, indices: Array) -> tuple[Array, ...]:
 @reference("GatherElements")
 def gather_elements(node: Node, data: Array, indices: Array) -> tuple[Array, ...]:
     axis = normalize_axis(get_int(node, "axis"), data.ndim)
-    grid = list(np.indices(indices.shape, sparse=True))
+    grid: list[Array] = list(np.indices(indices.shape, sparse=True))
     grid[axis] = indices
     return (data[tuple(grid)],)
 
@@ -35,7 +35,8 @@ def gather_nd(node: Node, data: Array, indices: Array) -> tuple[Array, ...]:
     """Each tuple of indices, the last axis of `indices`, picks a slice of its batch's data."""
     batch = get_int(node, "batch_dims")
     picked = indices.shape[batch:-1]
-    batches = [g.reshape(*g.shape, *(1,) * len(picked)) for g in np.indices(indices.shape[:batch], sparse=True)]
+    grid: list[Array] = list(np.indices(indices.shape[:batch], sparse=True))
+    batches = [g.reshape(*g.shape, *(1,) * len(picked)) for g in grid]
     return (data[(*batches, *np.moveaxis(indices, -1, 0))],)
 
 
@@ -51,7 +52,7 @@ def _scatter(node: Node, data: Array, place: Any, updates: Array) -> tuple[Array
 
 @reference("ScatterElements")
 def scatter_elements(node: Node, data: Array, indices: Array, updates: Array) -> tuple[Array, ...]:
-    grid = list(np.indices(indices.shape, sparse=True))
+    grid: list[Array] = list(np.indices(indices.shape, sparse=True))
     grid[normalize_axis(get_int(node, "axis"), data.ndim)] = indices
     return _scatter(node, data, tuple(grid), updates)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastinfer.graph.attributes import get_bool, get_int
-from fastinfer.graph.geometry import Window, pool_window
+from fastinfer.graph.geometry import pool_window
 from fastinfer.graph.ir import Node
 from fastinfer.reference.registry import reference
 from fastinfer.reference.windows import windows_of
@@ -36,9 +37,9 @@ def max_pool(node: Node, x: Array) -> tuple[Array, ...]:
     y = windows.max(-1)
     if len(node.outputs) < 2 or not node.outputs[1]:
         return (y,)
-    order = "F" if get_bool(node, "storage_order") else "C"
-    numbers = np.arange(prod(x.shape[2:])).reshape((1, 1, *x.shape[2:]), order=order)
-    places = _flat(windows_of(numbers, window, -1), spatial)  # -1: not in the input
+    numbers = np.arange(prod(x.shape[2:]))
+    numbers = numbers.reshape(x.shape[:1:-1]).T if get_bool(node, "storage_order") else numbers.reshape(x.shape[2:])
+    places = _flat(windows_of(numbers[None, None], window, -1), spatial)  # -1: not in the input
     hit = (windows == y[..., None]) & (places >= 0)
     first = np.take_along_axis(np.broadcast_to(places, windows.shape), hit.argmax(-1)[..., None], -1)[..., 0]
     planes = np.arange(x.shape[0] * x.shape[1]).reshape(*x.shape[:2], *(1,) * spatial)
@@ -51,15 +52,12 @@ def average_pool(node: Node, x: Array) -> tuple[Array, ...]:
     window = pool_window(node, x.shape)
     spatial = x.ndim - 2
     counted = np.ones((1, 1, *x.shape[2:]), x.dtype)
+    inside = window
     if get_bool(node, "count_include_pad"):
         pads = [(0, 0), (0, 0), *zip(window.pad_begin, window.pad_end, strict=True)]
         counted = np.pad(counted, pads, constant_values=1)
-        window_of_counted = Window(
-            window.kernel, window.strides, window.dilations, (0,) * spatial, (0,) * spatial, window.size
-        )
-    else:
-        window_of_counted = window
-    counts = _flat(windows_of(counted, window_of_counted, 0), spatial).sum(-1)
+        inside = replace(window, pad_begin=(0,) * spatial, pad_end=(0,) * spatial)
+    counts = _flat(windows_of(counted, inside, 0), spatial).sum(-1)
     return (_flat(windows_of(x, window, 0), spatial).sum(-1) / counts,)
 
 

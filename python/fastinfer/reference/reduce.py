@@ -77,10 +77,8 @@ def arg_extreme(node: Node, x: Array) -> tuple[Array, ...]:
     """The first position of equals, or with select_last_index the last."""
     axis = normalize_axis(get_int(node, "axis"), x.ndim)
     find = np.argmax if node.op == "ArgMax" else np.argmin
-    if get_bool(node, "select_last_index"):
-        y = x.shape[axis] - 1 - find(np.flip(x, axis), axis)
-    else:
-        y = find(x, axis)
+    last = get_bool(node, "select_last_index")
+    y = x.shape[axis] - 1 - find(np.flip(x, axis), axis) if last else find(x, axis)
     return (np.expand_dims(y, axis) if get_bool(node, "keepdims") else y,)
 
 

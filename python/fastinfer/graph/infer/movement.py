@@ -115,7 +115,7 @@ def slice_(node: Node, context: Context) -> list[TensorType]:
 
 @infer("Pad")
 def pad(node: Node, context: Context) -> list[TensorType]:
-    """x, pads, value, axes. Reflection needs an input larger than the pad, and nothing but a constant fills an empty one."""
+    """x, pads, value, axes. Only a constant pads an axis that has no elements."""
     x = context.need(0)
     mode = get_str(node, "mode")
     begins, ends = pad_amounts(len(x.shape), context.ints(1), context.ints(3) if context.has(3) else None)

@@ -1,0 +1,200 @@
+// The loops around the micro-kernel:
+//
+//   for each block of mc rows              its offsets are made once
+//     for each block of nc columns         mc x nc of dst, which holds partial sums
+//       for each block of kc of K          mc x kc of lhs, in L2 (packed, if that is its form)
+//         for each panel of nr columns     kc x nr of packed rhs
+//           for each tile of mr rows       mr x kc of lhs
+#include "kernels/gemm/gemm.h"
+
+#include <algorithm>
+
+#include "kernels/gemm/depth.h"
+
+namespace fi::gemm {
+namespace {
+
+constexpr int64_t kAlign = 64;
+
+/// A worker's scratch: the kernel's own, the offsets of a block of rows, the packed lhs of a block
+/// of rows and K.
+struct Scratch {
+  int64_t offsets, packed, total;  // bytes from the start
+};
+Scratch layout_of(const Product& product, const Blocking& blocking) {
+  const Kernel& kernel = *product.kernel;
+  const int64_t tiles = (blocking.mc + kernel.mr - 1) / kernel.mr;
+  Scratch scratch{};
+  scratch.offsets = round_up(static_cast<int64_t>(kernel.scratch_bytes), kAlign);
+  scratch.packed = scratch.offsets;
+  if (product.form == LhsForm::offsets) {
+    scratch.packed +=
+        round_up(tiles * kernel.mr * product.taps * static_cast<int64_t>(sizeof(int32_t)), kAlign);
+  }
+  scratch.total = scratch.packed;
+  if (product.form == LhsForm::packed) {
+    scratch.total +=
+        round_up(tiles * static_cast<int64_t>(kernel.packed_lhs_bytes(blocking.kc)), kAlign);
+  }
+  return scratch;
+}
+
+/// The offsets of rows [begin, end), a table per tile; rows past the end repeat the last one.
+void fill_offsets(const Product& product, int64_t begin, int64_t end, int32_t* out) {
+  const int mr = product.kernel->mr;
+  for (int64_t m = begin; m < end; m += mr, out += product.taps * mr) {
+    const int rows = static_cast<int>(std::min<int64_t>(mr, end - m));
+    product.fill(product.fill_context, m, rows, mr, out);
+    for (int32_t t = 0; t < product.taps && rows < mr; ++t) {
+      int32_t* tap = out + static_cast<int64_t>(t) * mr;
+      std::fill(tap + rows, tap + mr, tap[rows - 1]);
+    }
+  }
+}
+
+/// A block of K: taps [tap, tap + taps) of elements [skip, skip + k_tap) each.
+struct KBlock {
+  int64_t tap, taps, skip, k_tap;
+  int64_t k_begin;  // in the packed rhs
+  bool first, last;
+  int64_t k() const { return taps * k_tap; }
+};
+
+/// Calls body(block) for the blocks of K, in order: whole taps while kc holds one, parts of a tap
+/// otherwise.
+template <class F>
+void for_each_k_block(const Depth& depth, int64_t kc, F&& body) {
+  const int64_t k = depth.k();
+  if (kc >= k) return body(KBlock{0, depth.taps, 0, depth.k_tap, 0, true, true});
+  if (kc >= depth.k_tap) {
+    const int64_t step = kc / depth.k_tap;
+    for (int64_t tap = 0; tap < depth.taps; tap += step) {
+      const int64_t taps = std::min(step, depth.taps - tap);
+      body(
+          KBlock{tap, taps, 0, depth.k_tap, tap * depth.k_tap, tap == 0, tap + taps == depth.taps});
+    }
+    return;
+  }
+  for (int64_t tap = 0; tap < depth.taps; ++tap) {
+    for (int64_t skip = 0; skip < depth.k_tap; skip += kc) {
+      const int64_t part = std::min(kc, depth.k_tap - skip);
+      const int64_t begin = tap * depth.k_tap + skip;
+      body(KBlock{tap, 1, skip, part, begin, begin == 0, begin + part == k});
+    }
+  }
+}
+
+/// One block of rows [m_begin, m_end) and of K, over columns [n_begin, n_end).
+class Block {
+ public:
+  Block(const Product& product, const KBlock& k, char* packed)
+      : product_(product), k_(k), packed_(packed) {}
+
+  void pack_lhs(int64_t m_begin, int64_t m_end) const {
+    const Kernel& kernel = *product_.kernel;
+    const int64_t element = bytes_of(kernel.info.lhs, 1);
+    const int64_t k_stride = product_.lhs_k_stride / element,
+                  m_stride = product_.lhs_row_stride / element;
+    char* out = packed_;
+    for (int64_t m = m_begin; m < m_end; m += kernel.mr, out += kernel.packed_lhs_bytes(k_.k())) {
+      const char* rows = static_cast<const char*>(product_.lhs) + m * product_.lhs_row_stride +
+                         k_.k_begin * product_.lhs_k_stride;
+      const int count = static_cast<int>(std::min<int64_t>(kernel.mr, m_end - m));
+      kernel.pack_lhs(LhsView{rows, m_stride, k_stride}, count, k_.k(), out);
+    }
+  }
+
+  void run(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end,
+           const int32_t* offsets) const {
+    const Kernel& kernel = *product_.kernel;
+    const MicroKernel micro_kernel = kernel.run[static_cast<int>(product_.form)];
+    const int64_t panel_bytes =
+        static_cast<int64_t>(kernel.packed_rhs_bytes(depth_of(product_).k(), kernel.nr));
+    const int64_t block_offset = bytes_of(kernel.info.rhs, k_.k_begin * kernel.nr);
+    Tile tile = common_tile();
+    for (int64_t n = n_begin; n < n_end; n += kernel.nr) {
+      tile.rhs =
+          static_cast<const char*>(product_.rhs) + n / kernel.nr * panel_bytes + block_offset;
+      tile.n = static_cast<int32_t>(std::min<int64_t>(kernel.nr, n_end - n));
+      if (product_.epilogue.bias) tile.epilogue.bias = product_.epilogue.bias + n;
+      if (product_.epilogue.scale) tile.epilogue.scale = product_.epilogue.scale + n;
+      if (product_.epilogue.rhs_sums) tile.epilogue.rhs_sums = product_.epilogue.rhs_sums + n;
+      for (int64_t m = m_begin; m < m_end; m += kernel.mr) {
+        tile.m = static_cast<int32_t>(std::min<int64_t>(kernel.mr, m_end - m));
+        move_to(m, n, (m - m_begin) / kernel.mr, offsets, tile);
+        micro_kernel(tile);
+      }
+    }
+  }
+
+ private:
+  Tile common_tile() const {
+    Tile tile{};
+    tile.lhs = static_cast<const char*>(product_.lhs);
+    tile.lhs_stride = product_.lhs_row_stride;
+    tile.pad = static_cast<const char*>(product_.pad);
+    tile.k_skip = bytes_of(product_.kernel->info.lhs, k_.skip);
+    tile.taps = static_cast<int32_t>(k_.taps);
+    tile.k_tap = static_cast<int32_t>(k_.k_tap);
+    tile.dst_stride = product_.dst_stride;
+    tile.first = k_.first;
+    tile.last = k_.last;
+    tile.epilogue = product_.epilogue;
+    return tile;
+  }
+
+  /// Points the tile's operands at rows from m and columns from n.
+  void move_to(int64_t m, int64_t n, int64_t index, const int32_t* offsets, Tile& tile) const {
+    const Kernel& kernel = *product_.kernel;
+    const int64_t column = bytes_of(kernel.info.dst, n);
+    tile.dst = static_cast<char*>(product_.dst) + m * product_.dst_stride + column;
+    if (product_.epilogue.residual) {
+      tile.epilogue.residual = static_cast<const char*>(product_.epilogue.residual) +
+                               m * product_.epilogue.residual_stride + column;
+    }
+    switch (product_.form) {
+      case LhsForm::strided:
+        tile.lhs = static_cast<const char*>(product_.lhs) + m * product_.lhs_row_stride;
+        break;
+      case LhsForm::offsets:
+        tile.offsets = offsets + (index * product_.taps + k_.tap) * kernel.mr;
+        break;
+      case LhsForm::packed:
+        tile.lhs = packed_ + index * static_cast<int64_t>(kernel.packed_lhs_bytes(k_.k()));
+        break;
+    }
+  }
+
+  const Product& product_;
+  const KBlock& k_;
+  char* packed_;
+};
+
+}  // namespace
+
+size_t scratch_bytes(const Product& product, const Blocking& blocking) {
+  return static_cast<size_t>(layout_of(product, blocking).total);
+}
+
+void run(const Product& product, const Blocking& blocking, int64_t m_begin, int64_t m_end,
+         int64_t n_begin, int64_t n_end, void* scratch) {
+  const Kernel& kernel = *product.kernel;
+  const Scratch layout = layout_of(product, blocking);
+  char* base = static_cast<char*>(scratch);
+  int32_t* offsets = reinterpret_cast<int32_t*>(base + layout.offsets);
+  if (kernel.worker_begin) kernel.worker_begin(scratch);
+  for (int64_t m = m_begin; m < m_end; m += blocking.mc) {
+    const int64_t end = std::min(m + blocking.mc, m_end);
+    if (product.form == LhsForm::offsets) fill_offsets(product, m, end, offsets);
+    for (int64_t n = n_begin; n < n_end; n += blocking.nc) {
+      for_each_k_block(depth_of(product), blocking.kc, [&](const KBlock& k) {
+        const Block block(product, k, base + layout.packed);
+        if (product.form == LhsForm::packed) block.pack_lhs(m, end);
+        block.run(m, end, n, std::min(n + blocking.nc, n_end), offsets);
+      });
+    }
+  }
+  if (kernel.worker_end) kernel.worker_end(scratch);
+}
+
+}  // namespace fi::gemm

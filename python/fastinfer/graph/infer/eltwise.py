@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fastinfer.graph.attributes import get_bool, get_dtype, refuse
+from fastinfer.graph.attributes import get_dtype, refuse
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.geometry import broadcast
 from fastinfer.graph.infer.context import Context
@@ -86,8 +86,6 @@ def arithmetic(node: Node, context: Context) -> list[TensorType]:
     dtype = context.same_dtype(0, 1)
     if dtype is DType.BOOL:
         raise context.dtype_error(f"{node.op} does not take booleans", 0)
-    if node.op == "Mod" and dtype.is_float and not get_bool(node, "fmod"):
-        raise refuse(node, "fmod", f"must be 1 for {dtype.value}")
     return [TensorType(dtype, broadcast(context.shape(0), context.shape(1)))]
 
 
@@ -105,8 +103,6 @@ def power(node: Node, context: Context) -> list[TensorType]:
 def bitwise(node: Node, context: Context) -> list[TensorType]:
     dtype = context.same_dtype(0, 1)
     context.need_integer(0)
-    if node.op == "BitShift" and dtype not in _UNSIGNED:
-        raise context.dtype_error(f"BitShift wants unsigned integers, got {dtype.value}", 0)
     return [TensorType(dtype, broadcast(context.shape(0), context.shape(1)))]
 
 

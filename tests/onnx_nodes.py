@@ -12,11 +12,9 @@ import onnx
 import onnx.numpy_helper
 from onnx.backend.test.loader import load_model_tests
 
-_PLAIN = frozenset(
-    getattr(onnx.TensorProto, name)
-    for name in ("FLOAT", "DOUBLE", "FLOAT16", "BOOL")
-    + ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
-)
+_FLOATS = ("FLOAT", "DOUBLE", "FLOAT16", "BOOL")
+_INTEGERS = ("INT8", "INT16", "INT32", "INT64", "UINT8", "UINT16", "UINT32", "UINT64")
+_PLAIN = frozenset(onnx.TensorProto.DataType.Value(name) for name in (*_FLOATS, *_INTEGERS))
 
 
 @functools.cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastinfer.graph.attributes import get_dtype, refuse
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.geometry import broadcast
+from fastinfer.graph.geometry import broadcast, broadcasts_to
 from fastinfer.graph.infer.context import Context
 from fastinfer.graph.infer.registry import infer
 from fastinfer.graph.ir import Node, TensorType
@@ -76,7 +76,7 @@ def prelu(node: Node, context: Context) -> list[TensorType]:
     """x, and a slope that broadcasts to x, not the other way."""
     dtype = context.same_dtype(0, 1)
     x, slope = context.shape(0), context.shape(1)
-    if broadcast(x, slope) != x:
+    if not broadcasts_to(slope, x):
         raise context.shape_error(f"a slope of shape {slope} does not broadcast to {x}", 1)
     return [TensorType(dtype, x)]
 

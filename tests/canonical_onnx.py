@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
+from onnx import TensorProto, helper, numpy_helper
+
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Graph, Node, ValueInfo
 from fastinfer.graph.operators import attribute
-from onnx import TensorProto, helper, numpy_helper
 
 ONNX_TYPES = {
     DType.F64: TensorProto.DOUBLE,

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx.backend.test.loader import load_model_tests
+from onnx.reference import ReferenceEvaluator
+
 from canonical_onnx import to_onnx
 from fastinfer.errors import DTypeError, FileFormatError, UnsupportedOperatorError
 from fastinfer.file import open_model
 from fastinfer.file.onnx.rules import RULES
 from fastinfer.graph.operators import OPERATORS
-from onnx.backend.test.loader import load_model_tests
-from onnx.reference import ReferenceEvaluator
 
 # onnx's reference refuses Cast in opset 28, where it has no round_mode for plain types.
 _REFERENCE_LACKS = {"Cast", "CastLike"}

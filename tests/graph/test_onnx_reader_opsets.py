@@ -1,4 +1,4 @@
-"""Old opsets' forms: the file as it is and the canonical graph that the reader makes of it give the same in onnxruntime."""
+"""Old forms: the file itself and the canonical graph that the reader makes of it give the same in onnxruntime."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from onnx import TensorProto, helper, numpy_helper
+
 from canonical_onnx import to_onnx
 from fastinfer.errors import AttributeValueError, FileFormatError, UnsupportedOperatorError
 from fastinfer.file import open_model
-from onnx import TensorProto, helper, numpy_helper
 
 _OPSET = 21  # what the canonical graph is written out in: the newest that is the same as opset 28 for these operators
 

@@ -9,14 +9,14 @@ OLDEST_OPSET, NEWEST_OPSET = 7, 28
 
 _FORMS_BEFORE_7 = {
     1: "ArgMax ArgMin Constant Conv ConvTranspose DepthToSpace Flatten Gather GlobalAveragePool GlobalMaxPool Hardmax "
-    "Identity LRN LogSoftmax LpNormalization MatMul MaxPool Not ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp ReduceMax "
-    "ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Shape Size Slice Softmax Softplus Softsign SpaceToDepth "
-    "Squeeze TopK Transpose Unsqueeze",
+    "Identity LRN LogSoftmax LpNormalization MatMul MaxPool Not ReduceL1 ReduceL2 ReduceLogSum ReduceLogSumExp "
+    "ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Shape Size Slice Softmax Softplus Softsign "
+    "SpaceToDepth Squeeze TopK Transpose Unsqueeze",
     2: "GlobalLpPool LpPool Pad Split",
     4: "Concat",
     5: "Reshape",
-    6: "Abs Cast Ceil Clip Elu Exp Floor HardSigmoid InstanceNormalization LeakyRelu Log Max Mean Min Neg Reciprocal Relu "
-    "Selu Sigmoid Sqrt Sum Tanh Tile",
+    6: "Abs Cast Ceil Clip Elu Exp Floor HardSigmoid InstanceNormalization LeakyRelu Log Max Mean Min Neg Reciprocal "
+    "Relu Selu Sigmoid Sqrt Sum Tanh Tile",
 }
 _FORM_SINCE = {op: version for version, ops in _FORMS_BEFORE_7.items() for op in ops.split()}
 

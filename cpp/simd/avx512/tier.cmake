@@ -3,4 +3,4 @@
 set(FI_ARCH_avx512 "x86_64|AMD64")
 set(FI_FLAGS_avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mavx2 -mfma -mf16c -mprefer-vector-width=512
     -Wno-uninitialized -Wno-maybe-uninitialized)
-set(FI_ROOMS_avx512 gemm depthwise pool eltwise softmax normalize resize peak)
+set(FI_ROOMS_avx512 gemm im2col depthwise pool eltwise softmax normalize resize peak)

@@ -37,8 +37,7 @@ def gather_nd(node: Node, data: Array, indices: Array) -> tuple[Array, ...]:
     picked = indices.shape[batch:-1]
     grid: list[Array] = list(np.indices(indices.shape[:batch], sparse=True))
     batches = [g.reshape(*g.shape, *(1,) * len(picked)) for g in grid]
-    index = (*batches, *np.moveaxis(indices, -1, 0))
-    return (data[index],)
+    return (data[(*batches, *np.moveaxis(indices, -1, 0))],)
 
 
 def _scatter(node: Node, data: Array, place: Any, updates: Array) -> tuple[Array, ...]:

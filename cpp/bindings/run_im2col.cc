@@ -1,0 +1,90 @@
+// The rows of the im2col room, callable alone. Arguments of run_kernel and run_reference("im2col"):
+//
+//   x            (N, H, W, C) f32 with contiguous channels
+//   kernel, strides, dilations, pads=(top, left)
+//   output_size  (out_height, out_width)
+//   pad_value    0 if absent
+//   rows         (begin, end) of the lowered matrix; all of it if absent
+//   out          (end - begin, kernel_h * kernel_w * C) with contiguous rows, written in place;
+//   made if absent
+//
+// im2col_offsets(...) gives the offsets of the gemm's offset form for the same arguments: (taps,
+// rows) s32.
+#include "bindings/window_argument.h"
+#include "kernels/im2col/im2col.h"
+
+namespace fi::bindings {
+namespace {
+
+im2col::Lowering lowering_of(const py::kwargs& kwargs) {
+  im2col::Lowering lowering{};
+  lowering.input = image_argument<const float>(kwargs, "x");
+  lowering.window = window_argument(kwargs);
+  argument(kwargs, "output_size");
+  const auto size = ints_argument(kwargs, "output_size", 2, 0);
+  if (size[0] < 0 || size[1] < 0) throw Error(ErrorKind::shape, "im2col: a negative output size");
+  lowering.out_height = size[0];
+  lowering.out_width = size[1];
+  lowering.pad_value = static_cast<float>(float_argument(kwargs, "pad_value", 0));
+  return lowering;
+}
+
+py::array_t<float> out_argument(const py::kwargs& kwargs, int64_t rows, int64_t columns) {
+  if (optional_argument(kwargs, "out").is_none()) return py::array_t<float>({rows, columns});
+  py::array_t<float> out = array_argument<float>(kwargs, "out", 2);
+  if (out.shape(0) != rows || out.shape(1) != columns ||
+      (columns > 1 && out.strides(1) != out.itemsize())) {
+    throw Error(ErrorKind::shape,
+                "im2col: out has the wrong shape, or rows that are not contiguous");
+  }
+  return out;
+}
+
+py::object run(const im2col::Kernel& kernel, const py::kwargs& kwargs) {
+  const im2col::Lowering lowering = lowering_of(kwargs);
+  int64_t begin = 0, end = lowering.rows();
+  if (!optional_argument(kwargs, "rows").is_none()) {
+    const auto range = ints_argument(kwargs, "rows", 2, 0);
+    if (range[0] < 0 || range[0] > range[1] || range[1] > end)
+      throw Error(ErrorKind::value, "rows are outside");
+    begin = range[0];
+    end = range[1];
+  }
+  py::array_t<float> out = out_argument(kwargs, end - begin, lowering.columns());
+  kernel.run(lowering, begin, end, out.mutable_data(),
+             out.strides(0) / static_cast<int64_t>(sizeof(float)));
+  return out;
+}
+
+py::object reference(const py::kwargs& kwargs) {
+  const im2col::Lowering lowering = lowering_of(kwargs);
+  py::array_t<float> out({lowering.rows(), lowering.columns()});
+  im2col::reference(lowering, out.mutable_data());
+  return out.attr("astype")("float64");
+}
+
+py::array_t<int32_t> offsets(const py::kwargs& kwargs) {
+  const im2col::Lowering lowering = lowering_of(kwargs);
+  if (!im2col::offsets_fit(lowering))
+    throw Error(ErrorKind::unsupported, "offsets do not fit 32 bits");
+  py::array_t<int32_t> out({lowering.window.taps(), lowering.rows()});
+  const int rows = static_cast<int>(lowering.rows());
+  im2col::fill_offsets(&lowering, 0, rows, rows, out.mutable_data());
+  return out;
+}
+
+}  // namespace
+
+void bind_run_im2col(py::module_& module) {
+  const im2col::Table table = im2col::table();
+  for (int i = 0; i < table.count; ++i) {
+    const im2col::Kernel* row = table.rows[i];
+    register_kernel(row->info, py::dict(),
+                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
+  }
+  register_reference("im2col", &reference);
+  module.def("im2col_offsets", &offsets,
+             "Byte offsets (taps, rows) of implicit im2col; -2**31 is the pad row.");
+}
+
+}  // namespace fi::bindings

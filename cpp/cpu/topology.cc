@@ -31,21 +31,19 @@ int affinity_cpus() {
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
 
-/// v2: "max 100000" or "150000 100000", quota and period in microseconds.
+/// v2: "150000 100000", quota and period in microseconds, or "max 100000".
 double quota_v2(const std::string& folder) {
   std::ifstream file(folder + "/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return kNoQuota;
-  return std::strtod(quota.c_str(), nullptr) / period;
+  double quota = 0, period = 0;
+  return file >> quota >> period && quota > 0 && period > 0 ? quota / period : kNoQuota;
 }
 
 /// v1: quota -1 stands for none.
 double quota_v1(const std::string& folder) {
   std::ifstream quota_file(folder + "/cpu.cfs_quota_us"), period_file(folder + "/cpu.cfs_period_us");
   double quota = 0, period = 0;
-  if (!(quota_file >> quota) || !(period_file >> period) || quota <= 0 || period <= 0) return kNoQuota;
-  return quota / period;
+  const bool read = quota_file >> quota && period_file >> period;
+  return read && quota > 0 && period > 0 ? quota / period : kNoQuota;
 }
 
 /// The tightest quota of a group and the groups that it is in. Inside a container the path may name folders that are

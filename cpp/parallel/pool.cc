@@ -160,10 +160,9 @@ class Inside {
 }  // namespace
 
 void run_tasks(int threads, int64_t tasks, TaskFn function, void* body) {
-  if (!inside) {
-    Inside mark;
-    if (pool().run(threads, tasks, function, body)) return;
-  }
+  const bool nested = inside;
+  const Inside mark;
+  if (!nested && pool().run(threads, tasks, function, body)) return;
   for (int64_t task = 0; task < tasks; ++task) function(body, 0, task);
 }
 

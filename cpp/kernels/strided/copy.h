@@ -7,11 +7,10 @@ namespace fi::strided {
 
 /// y[i] = x[i] in y's dtype, same shape; any strides (x may broadcast with stride 0, both may be
 /// transposed or negative). Casts as ONNX Cast and NumPy: float to integer truncates towards zero
-/// (out of range: s32 and s64 give the minimum, narrower integers the low bits of the s32), integer
-/// to integer keeps the low bits, anything to boolean is x != 0 (NaN is true), to f16 and bf16
-/// rounds to nearest even. With `saturate`, float to integer clamps and NaN gives 0. Contiguous
-/// runs are memcpy, transposes go by square blocks.
-OperationPtr make_copy(const TensorView& x, const TensorView& y, bool saturate = false);
+/// (out of range and NaN: s32 and s64 give the minimum, narrower integers the low bits of the s32),
+/// integer to integer keeps the low bits, anything to boolean is x != 0 (NaN is true), to f16 and
+/// bf16 rounds to nearest even. Contiguous runs are memcpy, transposes go by square blocks.
+OperationPtr make_copy(const TensorView& x, const TensorView& y);
 
 /// y[i] = value.
 OperationPtr make_fill(const TensorView& y, Scalar value);

@@ -15,7 +15,8 @@ def open_model(model: PathOrBytes) -> ModelFile:
     """Read the file, or the bytes of one.
 
     Raises subclasses of FastinferError and nothing else: ModelFileNotFoundError, FileFormatError (and
-    TruncatedFileError, TensorSizeError, ExternalDataError), UnsupportedOperatorError, GraphError, AttributeValueError, DTypeError.
+    TruncatedFileError, TensorSizeError, ExternalDataError), UnsupportedOperatorError, GraphError, AttributeValueError,
+    DTypeError.
     """
     source = open_source(model)
     try:

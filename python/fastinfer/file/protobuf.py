@@ -95,6 +95,7 @@ class Reader:
     def __init__(self, buffer: memoryview) -> None:
         self.buffer = buffer
         self._fields_left = FIELD_LIMIT
+        self._nesting = 0  # messages around the one that is being read
 
     def read(self, message: M, start: int, end: int) -> M:
         """Fill the message from buffer[start:end]; FileFormatError if the bytes are not such a message."""
@@ -115,7 +116,7 @@ class Reader:
                 size, at = self.varint(at, end)
                 stop = at + size
                 if stop > end:
-                    raise self._too_short(message, key, end)
+                    raise self._too_short(f"field {key >> 3} of {type(message).__name__}", end)
                 if field is not None:
                     self._read_span(message, field, at, stop)
                 at = stop
@@ -126,7 +127,7 @@ class Reader:
             elif wire in (1, 5):
                 stop = at + (8 if wire == 1 else 4)
                 if stop > end:
-                    raise self._too_short(message, key, end)
+                    raise self._too_short(f"field {key >> 3} of {type(message).__name__}", end)
                 if field is not None:
                     _put_number(message, field, (_DOUBLE if wire == 1 else _FLOAT).unpack_from(data, at)[0])
                 at = stop
@@ -143,32 +144,31 @@ class Reader:
         while at < end:
             byte = data[at]
             at += 1
-            if byte < 128:
-                value |= byte << shift
-                if value >> 64:
-                    break
-                return value, at
             value |= (byte & 127) << shift
+            if value >> 64 or (byte > 127 and shift == 63):
+                raise FileFormatError(f"a number longer than 64 bits, before byte {at}")
+            if byte < 128:
+                return value, at
             shift += 7
-            if shift > 63:
-                break
-        if at >= end and shift <= 63:
-            if end == len(data):
-                raise TruncatedFileError(f"the file ends inside a number, at byte {at}")
-            raise FileFormatError(f"a message ends inside a number, at byte {at}")
-        raise FileFormatError(f"a number longer than 64 bits ends at byte {at}")
+        raise self._too_short("a number", end)
 
-    def _too_short(self, message: Message, key: int, end: int) -> FileFormatError:
-        field = f"field {key >> 3} of {type(message).__name__}"
-        if end == len(self.buffer):
-            return TruncatedFileError(f"the file ends inside {field}, at byte {end}")
-        return FileFormatError(f"{field} goes past the end of its message, at byte {end}")
+    def _too_short(self, what: str, end: int) -> FileFormatError:
+        """A message inside another has all its bytes, so if its parts need more, the file was never right."""
+        if self._nesting:
+            return FileFormatError(f"{what} goes past the end of its message, at byte {end}")
+        return TruncatedFileError(f"the file ends inside {what}, at byte {end}")
+
+    def _read_inner(self, message: M, at: int, stop: int) -> M:
+        self._nesting += 1
+        self.read(message, at, stop)
+        self._nesting -= 1
+        return message
 
     def _read_span(self, message: Message, field: Field, at: int, stop: int) -> None:
         kind, name = field.kind, field.name
         if kind is Kind.MESSAGES:
             assert field.message is not None
-            getattr(message, name).append(self.read(field.message(), at, stop))
+            getattr(message, name).append(self._read_inner(field.message(), at, stop))
         elif kind is Kind.STRINGS:
             getattr(message, name).append(self._string(message, field, at, stop))
         elif kind is Kind.STRING:
@@ -177,7 +177,7 @@ class Reader:
             setattr(message, name, self.buffer[at:stop])
         elif kind is Kind.MESSAGE:
             assert field.message is not None
-            setattr(message, name, self.read(getattr(message, name) or field.message(), at, stop))
+            setattr(message, name, self._read_inner(getattr(message, name) or field.message(), at, stop))
         elif kind is Kind.INTS:
             getattr(message, name).extend(self._packed_ints(at, stop))
         elif kind is Kind.VARINT_DATA:

@@ -16,9 +16,7 @@ from fastinfer.reference.windows import windows_of
 
 Array = npt.NDArray[Any]
 
-Index = tuple[Any, ...]
-
-_PLANES: Index = (slice(None), slice(None))  # batch and channels
+_PLANES = (slice(None), slice(None))  # batch and channels
 
 
 @reference("Conv", widen=True)
@@ -52,13 +50,14 @@ def conv_transpose(node: Node, x: Array, w: Array, bias: Array | None = None) ->
     room = [max(r, b + n) for r, b, n in zip(reach, window.pad_begin, window.size, strict=True)]
     canvas = np.zeros((batch, groups * w.shape[1], *room), x.dtype)
     for tap in itertools.product(*map(range, window.kernel)):
-        place: Index = tuple(
+        at = (
             slice(t * d, t * d + (n - 1) * s + 1, s)
             for t, d, n, s in zip(tap, window.dilations, spatial, window.strides, strict=True)
         )
-        canvas[(*_PLANES, *place)] += products[(*_PLANES, *tap)]
-    crop: Index = tuple(slice(b, b + n) for b, n in zip(window.pad_begin, window.size, strict=True))
-    y = canvas[(*_PLANES, *crop)]
+        place, source = (*_PLANES, *at), (*_PLANES, *tap)
+        canvas[place] += products[source]
+    crop = (*_PLANES, *(slice(b, b + n) for b, n in zip(window.pad_begin, window.size, strict=True)))
+    y = canvas[crop]
     return (y if bias is None else y + bias.reshape(-1, *(1,) * len(spatial)),)
 
 

@@ -107,6 +107,7 @@ def power(node: Node, x: Array, y: Array) -> tuple[Array, ...]:
 
 @reference("BitShift")
 def bit_shift(node: Node, x: Array, y: Array) -> tuple[Array, ...]:
+    """Signed numbers keep their sign to the right; shifts out of range leave only the sign."""
     return ((np.left_shift if get_str(node, "direction") == "LEFT" else np.right_shift)(x, y),)
 
 

@@ -37,7 +37,8 @@ def gather_nd(node: Node, data: Array, indices: Array) -> tuple[Array, ...]:
     picked = indices.shape[batch:-1]
     grid: list[Array] = list(np.indices(indices.shape[:batch], sparse=True))
     batches = [g.reshape(*g.shape, *(1,) * len(picked)) for g in grid]
-    return (data[(*batches, *np.moveaxis(indices, -1, 0))],)
+    index = (*batches, *np.moveaxis(indices, -1, 0))
+    return (data[index],)
 
 
 def _scatter(node: Node, data: Array, place: Any, updates: Array) -> tuple[Array, ...]:

@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 
 def ints(array: Array) -> list[int]:
     """The elements of an array of at most one axis."""
-    return array.reshape(-1).tolist()
+    return list(array.reshape(-1).tolist())
 
 
 def _optional_ints(array: Array | None) -> list[int] | None:

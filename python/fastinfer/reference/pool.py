@@ -37,7 +37,7 @@ def max_pool(node: Node, x: Array) -> tuple[Array, ...]:
     y = windows.max(-1)
     if len(node.outputs) < 2 or not node.outputs[1]:
         return (y,)
-    numbers = np.arange(prod(x.shape[2:]))
+    numbers: Array = np.arange(prod(x.shape[2:]))
     numbers = numbers.reshape(x.shape[:1:-1]).T if get_bool(node, "storage_order") else numbers.reshape(x.shape[2:])
     places = _flat(windows_of(numbers[None, None], window, -1), spatial)  # -1: not in the input
     hit = (windows == y[..., None]) & (places >= 0)

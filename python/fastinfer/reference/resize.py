@@ -13,29 +13,33 @@ from fastinfer.graph.ir import Node
 from fastinfer.reference.registry import reference
 
 Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
 
 
-def source_coordinates(mode: str, size: int, length: int, scale: float, begin: float, end: float) -> Array:
+def source_coordinates(mode: str, size: int, length: int, scale: float, begin: float, end: float) -> Floats:
     """For each of `size` output positions the position in the input of `length` that it shows, float32."""
     x = np.arange(size, dtype=np.float32)
-    factor, half = np.float32(scale), np.float32(0.5)
+    factor, half, last = np.float32(scale), np.float32(0.5), np.float32(length - 1)
+    source: Floats
     if mode == "asymmetric":
-        return x / factor
-    if mode == "align_corners":
-        return x * np.float32(length - 1) / np.float32(max(size - 1, 1))
-    if mode == "tf_half_pixel_for_nn":
-        return (x + half) / factor
-    if mode == "tf_crop_and_resize":
-        low, high, last = np.float32(begin), np.float32(end), np.float32(length - 1)
+        source = x / factor
+    elif mode == "align_corners":
+        source = x * last / np.float32(max(size - 1, 1))
+    elif mode == "tf_half_pixel_for_nn":
+        source = (x + half) / factor
+    elif mode == "tf_crop_and_resize":
+        low, high = np.float32(begin), np.float32(end)
         if size == 1:
-            return x + half * (low + high) * last
-        return low * last + x * (high - low) * last / np.float32(size - 1)
-    if mode == "pytorch_half_pixel" and size == 1:
-        return x
-    source = (x + half) / factor - half
-    if mode == "half_pixel_symmetric":
-        shown = np.float32(size) / (factor * np.float32(length))
-        source = source + np.float32(length) * half * (1 - shown)
+            source = x + half * (low + high) * last
+        else:
+            source = low * last + x * (high - low) * last / np.float32(size - 1)
+    elif mode == "pytorch_half_pixel" and size == 1:
+        source = x
+    else:
+        source = (x + half) / factor - half
+        if mode == "half_pixel_symmetric":
+            shown = np.float32(size) / (factor * np.float32(length))
+            source = source + np.float32(length) * half * (1 - shown)
     return source
 
 

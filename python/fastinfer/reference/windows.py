@@ -24,4 +24,5 @@ def windows_of(x: Array, window: Window, fill: float) -> Array:
     view = np.lib.stride_tricks.sliding_window_view(x, window.extent, axis=tuple(range(2, 2 + spatial)))
     steps = [slice(0, (n - 1) * s + 1, s) for n, s in zip(window.size, window.strides, strict=True)]
     taps = [slice(None, None, d) for d in window.dilations]
-    return np.asarray(view[(slice(None), slice(None), *steps, *taps)])
+    index = (slice(None), slice(None), *steps, *taps)
+    return np.asarray(view[index])

@@ -99,15 +99,11 @@ class Builder:
         self.weights: dict[str, Weight] = {}
         self.dtypes: dict[str, DType] = {}
         self._names = names
+        self._node_names: set[str] = set()
 
     def fresh(self, hint: str) -> str:
-        """A name that the file does not use."""
-        name, i = hint, 0
-        while name in self._names:
-            i += 1
-            name = f"{hint}_{i}"
-        self._names.add(name)
-        return name
+        """A value name that the file does not use."""
+        return _unused(hint, self._names)
 
     def add_weight(self, name: str, array: Array) -> None:
         if name in self.weights:
@@ -144,7 +140,7 @@ class Builder:
     def emit(self, node: FileNode, op: str, inputs: list[str], output: str = "", **attributes: Any) -> str:
         """Add a node of one output for a part of `node`; gives the output's name, a fresh one unless it is given."""
         output = output or self.fresh(f"{node.output() or node.label()}/{op}")
-        name = f"{node.name}/{op}" if node.name else ""
+        name = _unused(f"{node.name}/{op}", self._node_names) if node.name else ""
         self._append(Node(op, inputs, [output], attributes, name))
         return output
 
@@ -174,3 +170,13 @@ class Builder:
         if op == "LayerNormalization" and i > 0:
             return DType.F32
         return self.dtypes.get(node.input(_TYPE_INPUT.get(op, 0)))
+
+
+def _unused(hint: str, taken: set[str]) -> str:
+    """The hint, numbered if it is taken; the name that comes out is taken from now on."""
+    name, i = hint, 0
+    while name in taken:
+        i += 1
+        name = f"{hint}_{i}"
+    taken.add(name)
+    return name

@@ -12,6 +12,7 @@ from fastinfer.file.onnx.attributes import read_attribute
 from fastinfer.file.onnx.builder import Builder, FileNode
 from fastinfer.file.onnx.external import ExternalFiles
 from fastinfer.file.onnx.functions import Inliner, OpsetNode, standard_domain, versions_of
+from fastinfer.file.onnx.opsets import check_opsets
 from fastinfer.file.onnx.rules import RULES
 from fastinfer.file.onnx.schema import GraphProto, ModelProto, ValueInfoProto
 from fastinfer.file.onnx.tensor import DTYPES, dtype_of, read_sparse_tensor, read_tensor
@@ -21,8 +22,6 @@ from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Dim, Graph, Node, ValueInfo
 from fastinfer.graph.operators import OPERATORS
 from fastinfer.graph.verify import verify
-
-OLDEST_OPSET, NEWEST_OPSET = 7, 28
 
 
 def parse_model(buffer: memoryview) -> ModelProto:
@@ -54,11 +53,10 @@ def _read(source: Source) -> ModelFile:
     model = parse_model(source.buffer)
     assert model.graph is not None
     versions = versions_of(model.opset_import)
-    opset = versions.get("", 1)
-    if not OLDEST_OPSET <= opset <= NEWEST_OPSET:
-        raise FileFormatError(f"opset {opset}; versions {OLDEST_OPSET} to {NEWEST_OPSET} are supported")
+    versions.setdefault("", 1)  # what files from before opsets mean
     nodes = list(Inliner.of(model.functions, versions).expand(model.graph.node))
     _check_supported(nodes)
+    check_opsets(nodes)
     files = ExternalFiles(source.folder)
     return ModelFile(
         verify(_read_graph(model.graph, nodes, files, source.path)),
@@ -67,7 +65,7 @@ def _read(source: Source) -> ModelFile:
         producer=f"{model.producer_name} {model.producer_version}".strip(),
         doc=model.doc_string,
         ir_version=model.ir_version,
-        opset=opset,
+        opset=versions[""],
         metadata={entry.key: entry.value for entry in model.metadata_props},
         external_data=files.used,
     )

@@ -101,7 +101,7 @@ def _from_bytes(span: memoryview, dtype: DType, shape: tuple[int, ...]) -> Array
     if count == 0:
         return _frozen(np.zeros(shape, dtype.numpy))
     if dtype is DType.BOOL:
-        return _frozen(np.frombuffer(span, np.uint8).reshape(shape) != 0)
+        return _frozen(np.frombuffer(span, np.uint8).reshape(shape).astype(np.bool_))
     array = np.frombuffer(span, dtype.numpy.newbyteorder("<")).astype(dtype.numpy, copy=False).reshape(shape)
     return array if array.flags.aligned else _frozen(array.copy())
 

@@ -155,10 +155,18 @@ def _check_opset_10_scales(node: FileNode, scales: Array | None) -> None:
 def cast(node: FileNode, builder: Builder) -> None:
     for name in ("saturate", "round_mode"):  # they matter to the float8 types only, which are refused
         node.attributes.pop(name, None)
-    to = node.pop_int("to", None)
-    if to is not None:
+    if node.op == "Cast":
+        to = node.pop_int("to", None)
+        if to is None:
+            raise node.error("attribute to of Cast is missing")
         node.attributes["to"] = dtype_of(to)
-    builder.keep(node)
+        builder.keep(node)
+        return
+    like = builder.dtypes.get(node.need(1))
+    if like is None:
+        builder.keep(node)
+    else:
+        builder.emit(node, "Cast", [node.need(0)], node.output(), to=like)
 
 
 @rule("EyeLike")

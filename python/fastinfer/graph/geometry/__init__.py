@@ -2,6 +2,7 @@
 
 from fastinfer.graph.geometry.axes import (
     broadcast,
+    broadcasts_to,
     expand_shape,
     matmul_shape,
     normalize_axes,
@@ -21,6 +22,7 @@ __all__ = [
     "ResizeGeometry",
     "Window",
     "broadcast",
+    "broadcasts_to",
     "conv_transpose_window",
     "conv_window",
     "expand_shape",

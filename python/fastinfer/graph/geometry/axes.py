@@ -41,6 +41,12 @@ def broadcast(*shapes: Shape) -> Shape:
     return tuple(result)
 
 
+def broadcasts_to(shape: Shape, target: Shape) -> bool:
+    """Whether the shape broadcasts to the target, the target staying as it is."""
+    skip = len(target) - len(shape)
+    return skip >= 0 and all(n in (1, m) for n, m in zip(shape, target[skip:], strict=True))
+
+
 def expand_shape(shape: Shape, target: Sequence[int]) -> Shape:
     """The result of Expand: the two shapes broadcast against each other."""
     if any(size < 0 for size in target):

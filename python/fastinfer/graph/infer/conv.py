@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastinfer.graph.attributes import get_bool
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.geometry import broadcast, conv_transpose_window, conv_window, groups_of, matmul_shape
+from fastinfer.graph.geometry import broadcasts_to, conv_transpose_window, conv_window, groups_of, matmul_shape
 from fastinfer.graph.infer.context import Context, Shape
 from fastinfer.graph.infer.registry import infer
 from fastinfer.graph.ir import Node, TensorType
@@ -79,7 +79,7 @@ def gemm(node: Node, context: Context) -> list[TensorType]:
     if k != rows:
         raise context.shape_error(f"cannot multiply ({m}, {k}) by ({rows}, {n}): {k} columns meet {rows} rows", 1)
     c = context.type(2)
-    if c is not None and (len(c.shape) > 2 or broadcast((m, n), c.shape) != (m, n)):
+    if c is not None and not broadcasts_to(c.shape, (m, n)):
         raise context.shape_error(f"c of shape {c.shape} does not broadcast to ({m}, {n})", 2)
     return [TensorType(dtype, (m, n))]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fastinfer.graph.attributes import get_bool, get_dtype, refuse
+from fastinfer.graph.attributes import get_dtype, refuse
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.geometry import broadcast
+from fastinfer.graph.geometry import broadcast, broadcasts_to
 from fastinfer.graph.infer.context import Context
 from fastinfer.graph.infer.registry import infer
 from fastinfer.graph.ir import Node, TensorType
@@ -76,7 +76,7 @@ def prelu(node: Node, context: Context) -> list[TensorType]:
     """x, and a slope that broadcasts to x, not the other way."""
     dtype = context.same_dtype(0, 1)
     x, slope = context.shape(0), context.shape(1)
-    if broadcast(x, slope) != x:
+    if not broadcasts_to(slope, x):
         raise context.shape_error(f"a slope of shape {slope} does not broadcast to {x}", 1)
     return [TensorType(dtype, x)]
 
@@ -86,8 +86,6 @@ def arithmetic(node: Node, context: Context) -> list[TensorType]:
     dtype = context.same_dtype(0, 1)
     if dtype is DType.BOOL:
         raise context.dtype_error(f"{node.op} does not take booleans", 0)
-    if node.op == "Mod" and dtype.is_float and not get_bool(node, "fmod"):
-        raise refuse(node, "fmod", f"must be 1 for {dtype.value}")
     return [TensorType(dtype, broadcast(context.shape(0), context.shape(1)))]
 
 
@@ -105,8 +103,6 @@ def power(node: Node, context: Context) -> list[TensorType]:
 def bitwise(node: Node, context: Context) -> list[TensorType]:
     dtype = context.same_dtype(0, 1)
     context.need_integer(0)
-    if node.op == "BitShift" and dtype not in _UNSIGNED:
-        raise context.dtype_error(f"BitShift wants unsigned integers, got {dtype.value}", 0)
     return [TensorType(dtype, broadcast(context.shape(0), context.shape(1)))]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastinfer.graph.attributes import get_int, refuse
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.geometry import broadcast, normalize_axis
+from fastinfer.graph.geometry import broadcasts_to, normalize_axis
 from fastinfer.graph.infer.context import Context
 from fastinfer.graph.infer.registry import infer
 from fastinfer.graph.ir import Node, TensorType
@@ -32,7 +32,7 @@ def layer_normalization(node: Node, context: Context) -> list[TensorType]:
     axis = normalize_axis(get_int(node, "axis"), len(x.shape))
     for i in (1, 2):
         parameter = context.type(i)
-        if parameter is not None and broadcast(x.shape, parameter.shape) != x.shape:
+        if parameter is not None and not broadcasts_to(parameter.shape, x.shape):
             raise context.shape_error(f"shape {parameter.shape} does not broadcast to {x.shape}", i)
     statistics = TensorType(DType.F32, (*x.shape[:axis], *(1 for _ in x.shape[axis:])))
     if x.dtype is DType.F64:

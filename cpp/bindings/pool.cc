@@ -1,0 +1,59 @@
+// Lets tests see the thread pool and the CPU quota at work.
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <thread>
+#include <vector>
+
+#include "base/fp_mode.h"
+#include "cpu/topology.h"
+#include "parallel/pool.h"
+
+namespace py = pybind11;
+
+namespace fi::bindings {
+namespace {
+
+py::array_t<int64_t> to_array(const std::vector<int64_t>& values) {
+  return py::array_t<int64_t>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+/// Each task runs `inner` nested tasks and waits for `microseconds`. Returns, by task: the worker that ran it, and how many
+/// (nested) tasks ran for it on worker 0 of the nested call; the latter must be max(inner, 1).
+py::tuple pool_run(int threads, int64_t tasks, int64_t inner, int64_t microseconds) {
+  std::vector<int64_t> workers(static_cast<size_t>(tasks), -1), counts(static_cast<size_t>(tasks), 0);
+  {
+    const py::gil_scoped_release release;
+    parallel_for(threads, tasks, [&](int worker, int64_t task) {
+      workers[task] = worker;
+      if (inner == 0) ++counts[task];
+      parallel_for(threads, inner, [&](int own, int64_t) { counts[task] += own == 0; });
+      if (microseconds > 0) std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+    });
+  }
+  return py::make_tuple(to_array(workers), to_array(counts));
+}
+
+/// By task: whether denormals were flushed where it ran, under a caller that flushes them; and at last on the caller after.
+py::array_t<int64_t> pool_flushing(int threads, int64_t tasks) {
+  const auto flushing = [] { return static_cast<int64_t>((fp_mode() & kFlushDenormals) == kFlushDenormals); };
+  std::vector<int64_t> seen(static_cast<size_t>(tasks) + 1, 0);
+  {
+    const FlushDenormals flush;
+    parallel_for(threads, tasks, [&](int, int64_t task) { seen[task] = flushing(); });
+  }
+  seen.back() = flushing();
+  return to_array(seen);
+}
+
+}  // namespace
+
+void bind_pool(py::module_& module) {
+  module.def("_pool_run", &pool_run, py::arg("threads"), py::arg("tasks"), py::arg("inner") = 0,
+             py::arg("microseconds") = 0);
+  module.def("_pool_flushing", &pool_flushing, py::arg("threads"), py::arg("tasks"));
+  module.def("_pool_started", &parallel::started_threads);
+  module.def("_cgroup_quota", &cpu::cgroup_quota, py::arg("root"), py::arg("self"));
+}
+
+}  // namespace fi::bindings

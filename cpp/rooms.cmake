@@ -9,6 +9,8 @@ fi_baseline(dimensions kernels/dimensions.cc)
 fi_room(eltwise SOURCES names.cc nest.cc run.cc table.cc ref.cc TIER_SOURCES unary.cc binary.cc)
 fi_room(softmax SOURCES run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(peak SOURCES table.cc measure.cc ref.cc TIER_SOURCES loops.cc)
+fi_room(normalize SOURCES layer.cc instance.cc lrn.cc table.cc ref.cc TIER_SOURCES kernels.cc)
+fi_room(resize SOURCES taps.cc run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(pool SOURCES run.cc global.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(gemm SOURCES gemm.cc choose.cc table.cc ref.cc TIER_SOURCES f32.cc)
 fi_room(strided SOURCES iterator.cc row.cc convert.cc copy.cc transpose.cc fill.cc pad.cc elementwise.cc unary.cc

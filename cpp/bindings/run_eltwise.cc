@@ -71,7 +71,7 @@ py::object reference_binary(const std::string& name, const py::kwargs& kwargs) {
   Doubles y(std::vector<py::ssize_t>(a.shape(), a.shape() + a.ndim()));
   for (py::ssize_t i = 0; i < a.size(); ++i) {
     const double value = eltwise::reference(function, a.data()[i], b.data()[i]);
-    y.mutable_data()[i] = eltwise::reference(activation, value);
+    y.mutable_data()[i] = reference_activation(activation, value);
   }
   return y;
 }

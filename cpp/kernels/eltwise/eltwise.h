@@ -79,6 +79,5 @@ void run(const BinaryLoop& loop, const float* a, const float* b, float* y, int64
 /// The references, one element in float64.
 double reference(Unary function, double x, double alpha, double beta);
 double reference(Binary function, double a, double b);
-double reference(const Activation& activation, double x);
 
 }  // namespace fi::eltwise

@@ -104,31 +104,4 @@ double reference(Binary function, double a, double b) {
   return std::numeric_limits<double>::quiet_NaN();
 }
 
-double reference(const Activation& activation, double x) {
-  const double alpha = activation.alpha, beta = activation.beta;
-  switch (activation.kind) {
-    case ActivationKind::none:
-      return x;
-    case ActivationKind::clamp:
-      return clamp(x, alpha, beta);
-    case ActivationKind::leaky_relu:
-      return reference(Unary::leaky_relu, x, alpha, beta);
-    case ActivationKind::sigmoid:
-      return sigmoid(x);
-    case ActivationKind::hard_sigmoid:
-      return clamp(alpha * x + beta, 0, 1);
-    case ActivationKind::hard_swish:
-      return reference(Unary::hard_swish, x, alpha, beta);
-    case ActivationKind::silu:
-      return x * sigmoid(x);
-    case ActivationKind::tanh:
-      return std::tanh(x);
-    case ActivationKind::elu:
-      return elu(x, alpha);
-    case ActivationKind::gelu:
-      return reference(Unary::gelu, x, alpha, beta);
-  }
-  return std::numeric_limits<double>::quiet_NaN();
-}
-
 }  // namespace fi::eltwise

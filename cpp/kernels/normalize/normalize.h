@@ -28,10 +28,11 @@ struct LayerSpan {
   float *mean, *inv_std;  // one element each, or null
 };
 
-/// The moments of each channel over `pixels` pixels: mean[c], and m2[c] = the sum of squared
+/// The moments of each channel over rows x pixels: mean[c], and m2[c] = the sum of squared
 /// deviations.
 struct MomentsSpan {
   const float* x;
+  int64_t rows, row_stride;
   int64_t pixels, pixel_stride, channels;
   float *mean, *m2;
 };

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 __all__ = [
+    "ArgumentError",
     "AttributeValueError",
     "CyclicGraphError",
     "DTypeError",
@@ -100,6 +101,10 @@ class DTypeError(FastinferError):
 
 class InputError(FastinferError):
     """An input is missing, unknown, or not an array."""
+
+
+class ArgumentError(FastinferError, ValueError):
+    """An argument of the Python interface (a number of threads, of runs, an option) is not one that it takes."""
 
 
 class MemoryLimitError(FastinferError):

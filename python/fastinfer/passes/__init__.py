@@ -1,0 +1,48 @@
+"""Rewriting graphs: optimize() once at load, without shapes; specialize() when a model is bound to shapes."""
+
+from __future__ import annotations
+
+from fastinfer.graph.derived import DerivedWeights
+from fastinfer.graph.ir import Graph, TensorType
+from fastinfer.passes.channel_shuffle import absorb_shuffles
+from fastinfer.passes.eliminate import eliminate_dead_code, eliminate_identity
+from fastinfer.passes.fold_batch_norm import fold_batch_norm
+from fastinfer.passes.fold_constants import fold_constants
+from fastinfer.passes.fuse_activation import fuse_activation
+from fastinfer.passes.fuse_bias import fuse_bias
+from fastinfer.passes.fuse_sums import fuse_bias_of_matmul, fuse_residual
+from fastinfer.passes.layout import assign_layouts
+from fastinfer.passes.patterns import fuse_patterns
+from fastinfer.passes.split_shuffle import split_before_join
+from fastinfer.passes.widen import widen_half
+
+__all__ = ["assign_layouts", "optimize", "specialize"]
+
+
+def optimize(graph: Graph) -> Graph:
+    """The passes that know no shapes, on a copy of the graph."""
+    graph = graph.copy()
+    eliminate_dead_code(graph)
+    widen_half(graph)
+    fold_constants(graph)
+    eliminate_identity(graph)
+    fuse_patterns(graph)
+    eliminate_dead_code(graph)
+    # A bias in front of a batch norm, and a product behind one: each fold may uncover the other.
+    for _ in range(2):
+        fold_batch_norm(graph)
+        fuse_bias(graph)
+    fuse_activation(graph)
+    eliminate_dead_code(graph)
+    return graph
+
+
+def specialize(graph: Graph, types: dict[str, TensorType], derived: DerivedWeights) -> None:
+    """The passes that need every value's type; in place. Types of values that they make are added."""
+    eliminate_dead_code(graph)
+    fuse_bias_of_matmul(graph, types)
+    fuse_activation(graph, types)
+    absorb_shuffles(graph, types, derived)
+    split_before_join(graph, types)
+    fuse_residual(graph, types)
+    eliminate_dead_code(graph)

@@ -1,0 +1,74 @@
+"""Convolutions, NHWC; a 1-D one is a 2-D one of height 1. Weights go along in the form they are stored in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastinfer.errors import UnsupportedOperatorError
+from fastinfer.graph.geometry import Window, conv_transpose_window, conv_window, groups_of
+from fastinfer.graph.ir import Node
+from fastinfer.graph.weight import Weight
+from fastinfer.plan.lower import view as views
+from fastinfer.plan.lower.builder import Builder
+from fastinfer.plan.lower.registry import lower
+from fastinfer.plan.lower.view import View
+
+
+def window_attributes(window: Window) -> dict[str, Any]:
+    """strides, dilations and pads (top, left, bottom, right) of a 1-D or 2-D window, as a 2-D one."""
+    extra = (0,) * (2 - len(window.kernel))
+    ones = (1,) * len(extra)
+    return {
+        "strides": [*ones, *window.strides],
+        "dilations": [*ones, *window.dilations],
+        "pads": [*extra, *window.pad_begin, *extra, *window.pad_end],
+    }
+
+
+def _require_2d(node: Node, rank: int) -> None:
+    if rank not in (3, 4):
+        raise UnsupportedOperatorError(
+            f"{node.op} has 1 or 2 spatial axes here, not {rank - 2}", operators=(node.op,), node=node.label()
+        )
+
+
+@lower("Conv", "ConvTranspose")
+def _conv(node: Node, builder: Builder) -> None:
+    x_type, w_type = builder.type(node.inputs[0]), builder.type(node.inputs[1])
+    _require_2d(node, len(x_type.shape))
+    builder.require_float32(node, *node.inputs)
+    transposed = node.op == "ConvTranspose"
+    window = (conv_transpose_window if transposed else conv_window)(node, x_type.shape, w_type.shape)
+    x = builder.read_image(node.inputs[0])
+    residual = builder.read_image(node.inputs[3]) if node.input(3) else None
+    w, w_view = _weight(node, builder)
+    bias, bias_view = operand(builder, node.input(2))
+    y = builder.output_image(node.outputs[0])
+    builder.step(
+        "conv_transpose" if transposed else "conv",
+        [x, residual, w_view, bias_view],
+        [y],
+        [w, bias],
+        activation=node.activation,
+        groups=groups_of(node),
+        **window_attributes(window),
+    )
+
+
+def operand(builder: Builder, name: str) -> tuple[Weight | None, View | None]:
+    """A weight, or the view of a computed value, or neither if the name is empty."""
+    if not name:
+        return None, None
+    weight = builder.weight(name)
+    return (weight, None) if weight is not None else (None, builder.read_plain(name))
+
+
+def _weight(node: Node, builder: Builder) -> tuple[Weight | None, View | None]:
+    """The filter as OIHW (ConvTranspose: IOHW)."""
+    weight, view = operand(builder, node.inputs[1])
+    if weight is not None and len(weight.shape) == 3:
+        o, i, k = weight.shape
+        return builder.derived.reshaped(weight, (o, i, 1, k)), None
+    if view is not None and view.rank == 3:
+        return None, views.insert_axis(view, 2)
+    return weight, view

@@ -1,0 +1,115 @@
+"""Pooling and resizing. f32 pictures take the NHWC kernels, anything else the strided room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastinfer.errors import UnsupportedOperatorError
+from fastinfer.graph.dtype import DType
+from fastinfer.graph.geometry import pool_window, resize_geometry
+from fastinfer.graph.ir import Node
+from fastinfer.graph.operators import attribute
+from fastinfer.plan.lower import view as views
+from fastinfer.plan.lower.builder import Builder
+from fastinfer.plan.lower.convolution import window_attributes
+from fastinfer.plan.lower.reduction import reduce_axes
+from fastinfer.plan.lower.registry import lower
+
+_POOLS = {"MaxPool": "max", "AveragePool": "average", "LpPool": "lp"}
+
+
+def _is_picture(node: Node, builder: Builder) -> bool:
+    kind = builder.type(node.inputs[0])
+    return kind.dtype is DType.F32 and len(kind.shape) in (3, 4)
+
+
+@lower(*_POOLS)
+def _pool(node: Node, builder: Builder) -> None:
+    window = pool_window(node, builder.type(node.inputs[0]).shape)
+    attributes: dict[str, Any] = {"kind": _POOLS[node.op]}
+    if node.op == "AveragePool":
+        attributes["count_include_pad"] = bool(attribute(node, "count_include_pad"))
+    if node.op == "LpPool":
+        attributes["p"] = int(attribute(node, "p"))
+    indices = node.outputs[1] if len(node.outputs) > 1 else ""
+    if _is_picture(node, builder) and not indices:
+        x = builder.read_image(node.inputs[0])
+        y = builder.output_image(node.outputs[0])
+        attributes.update(window_attributes(window))
+        attributes["kernel"] = [*(1,) * (2 - len(window.kernel)), *window.kernel]
+        builder.step("pool", [x], [y], **attributes)
+        return
+    attributes.update(
+        kernel=list(window.kernel), strides=list(window.strides), dilations=list(window.dilations), pads=window.pads
+    )
+    outputs = [builder.output(node.outputs[0])] if node.outputs[0] else [_unnamed(node, builder)]
+    if indices:
+        outputs.append(builder.output(indices))
+        attributes["storage_order"] = int(attribute(node, "storage_order"))
+    builder.step("pool_nd", [builder.read(node.inputs[0])], outputs, **attributes)
+
+
+def _unnamed(node: Node, builder: Builder) -> views.View:
+    """Room for the values of a MaxPool of which only the indices are read."""
+    kind = builder.type(node.outputs[1])
+    return builder.new(builder.type(node.inputs[0]).dtype, kind.shape)
+
+
+@lower("GlobalAveragePool", "GlobalMaxPool", "GlobalLpPool")
+def _global_pool(node: Node, builder: Builder) -> None:
+    shape = builder.type(node.inputs[0]).shape
+    kind = {"GlobalAveragePool": "average", "GlobalMaxPool": "max"}.get(node.op)
+    if kind and _is_picture(node, builder):
+        x = builder.read_image(node.inputs[0])
+        builder.step("global_pool", [x], [builder.output_image(node.outputs[0])], kind=kind)
+        return
+    if kind is None and attribute(node, "p") not in (1, 2):
+        reason = f"GlobalLpPool has p 1 or 2 here, not {attribute(node, 'p')}"
+        raise UnsupportedOperatorError(reason, operators=(node.op,), node=node.label())
+    function = {"average": "mean", "max": "max", None: "l1"}[kind]
+    if kind is None and attribute(node, "p") == 2:
+        function = "l2"
+    reduce_axes(node, builder, function, list(range(2, len(shape))))
+
+
+@lower("Resize")
+def _resize(node: Node, builder: Builder) -> None:
+    """Pictures, along height and width; nearest and linear."""
+    kind = builder.type(node.inputs[0])
+    roi, scales = (builder.known(node, i) for i in (1, 2))
+    sizes = builder.ints(node, 3)
+    geometry = resize_geometry(
+        node,
+        kind.shape,
+        None if roi is None else [float(v) for v in roi.reshape(-1)],
+        None if scales is None else [float(v) for v in scales.reshape(-1)],
+        sizes,
+    )
+    if geometry.size == kind.shape and all(s == 1 for s in geometry.scales):
+        builder.define(node.outputs[0], builder.read(node.inputs[0]))
+        return
+    mode = attribute(node, "mode")
+    coordinates = attribute(node, "coordinate_transformation_mode")
+    refused = None
+    if not _is_picture(node, builder):
+        refused = f"an input of {kind.dtype.value} {kind.shape}"
+    elif geometry.size[:2] != kind.shape[:2]:
+        refused = "other axes than height and width"
+    elif mode == "cubic":
+        refused = "mode cubic"
+    if refused:
+        raise UnsupportedOperatorError(f"Resize does not do {refused}", operators=("Resize",), node=node.label())
+    extra = 4 - len(kind.shape)
+    attributes: dict[str, Any] = {
+        "mode": mode,
+        "coordinate_mode": coordinates,
+        "nearest_mode": attribute(node, "nearest_mode"),
+        "scales": [*(1.0,) * extra, *geometry.scales[2:]],
+        "antialias": bool(attribute(node, "antialias")),
+        "exclude_outside": bool(attribute(node, "exclude_outside")),
+        "extrapolation_value": float(attribute(node, "extrapolation_value")),
+    }
+    if coordinates == "tf_crop_and_resize":
+        begin = [*(0.0,) * extra, *geometry.roi_begin[2:]]
+        attributes["roi"] = [*begin, *(1.0,) * extra, *geometry.roi_end[2:]]
+    builder.step("resize", [builder.read_image(node.inputs[0])], [builder.output_image(node.outputs[0])], **attributes)

@@ -1,0 +1,177 @@
+"""What m.plan() and m.profile() say: plain rows, with a readable table and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastinfer.plan.records import Program
+
+
+@dataclass(frozen=True, slots=True)
+class PlanRow:
+    """One step. macs: multiply-accumulates; bytes: compulsory traffic, weights as stored; why: the reason of the
+    choice; refused: the algorithms that were not taken, and why."""
+
+    step: str
+    operator: str
+    shape: tuple[int, ...]  # of the first output
+    algorithm: str
+    kernel: str
+    macs: int
+    bytes: int
+    why: str
+    slow: bool = False  # a path without a fast kernel
+    refused: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PlanTable:
+    """The plan of a model for the shapes of its inputs."""
+
+    rows: tuple[PlanRow, ...]
+    memory: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def macs(self) -> int:
+        return sum(row.macs for row in self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"steps": [asdict(row) for row in self.rows], "memory": dict(self.memory), "macs": self.macs}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2)
+
+    def __str__(self) -> str:
+        header = ("step", "shape", "algorithm", "kernel", "MACs", "bytes", "why")
+        cells = [
+            (row.step, show(row.shape), row.algorithm, row.kernel, f"{row.macs:,}", f"{row.bytes:,}", row.why)
+            for row in self.rows
+        ]
+        return text_table(header, cells, right=(4, 5))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """One step's time over the runs. gmacs: 1e9 multiply-accumulates a second, at the median; peak: their share of what
+    the cores reach in a loop of nothing but multiply-accumulates (None for steps that have none)."""
+
+    step: str
+    operator: str
+    algorithm: str
+    kernel: str
+    seconds: float  # median
+    fastest: float
+    share: float  # of the whole run
+    gmacs: float
+    peak: float | None
+    gbytes: float  # 1e9 bytes of compulsory traffic a second
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileTable:
+    rows: tuple[ProfileRow, ...]
+    runs: int
+    seconds: float  # the median run, all steps
+    peak_gmacs: float  # measured, of all threads
+    threads: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=2)
+
+    def __str__(self) -> str:
+        header = ("step", "algorithm", "kernel", "ms", "%", "GMAC/s", "% of peak", "GB/s")
+        cells = [
+            (
+                row.step,
+                row.algorithm,
+                row.kernel,
+                f"{row.seconds * 1e3:.3f}",
+                f"{row.share * 100:.1f}",
+                f"{row.gmacs:.1f}" if row.gmacs else "",
+                f"{row.peak * 100:.0f}" if row.peak is not None else "",
+                f"{row.gbytes:.1f}",
+            )
+            for row in self.rows
+        ]
+        total = f"{self.seconds * 1e3:.3f} ms, median of {self.runs} runs, {self.threads} threads"
+        return (
+            f"{text_table(header, cells, right=(3, 4, 5, 6, 7))}\n{total}; measured peak {self.peak_gmacs:.0f} GMAC/s"
+        )
+
+
+def show(shape: Sequence[int]) -> str:
+    return "x".join(map(str, shape)) or "scalar"
+
+
+def text_table(header: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
+    """Columns as wide as they need, those numbered in `right` aligned to the right."""
+    widths = [max(len(row[i]) for row in (header, *cells)) for i in range(len(header))]
+    lines = [
+        "  ".join(
+            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in (header, ["-" * w for w in widths], *cells)
+    ]
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def plan_rows(program: Program, report: Sequence[dict[str, Any]]) -> list[PlanRow]:
+    """The core's report, one entry for each step, with the shapes that lowering knows."""
+    rows = []
+    for step, entry in zip(program.steps, report, strict=True):
+        shape = program.tensors[step.outputs[0]].shape if step.outputs else ()
+        rows.append(
+            PlanRow(
+                step.name,
+                step.op,
+                shape,
+                str(entry.get("algorithm", "")),
+                str(entry.get("kernel", "")),
+                int(entry.get("macs", 0)),
+                int(entry.get("bytes", 0)),
+                str(entry.get("why", "")),
+                bool(entry.get("slow", False)),
+                tuple((str(a), str(b)) for a, b in entry.get("refused", ())),
+            )
+        )
+    return rows
+
+
+def profile_table(
+    rows: Sequence[PlanRow], seconds: npt.NDArray[np.float64], peak_macs: float, threads: int
+) -> ProfileTable:
+    """seconds: (runs, steps); peak_macs: multiply-accumulates a second of all threads."""
+    runs = seconds.shape[0]
+    median = np.median(seconds, axis=0) if rows else np.zeros(0)
+    fastest = seconds.min(axis=0) if rows else np.zeros(0)
+    total = float(np.median(seconds.sum(axis=1)))
+    made = []
+    for row, time, least in zip(rows, median.tolist(), fastest.tolist(), strict=True):
+        rate = row.macs / time if time > 0 else 0.0
+        made.append(
+            ProfileRow(
+                step=row.step,
+                operator=row.operator,
+                algorithm=row.algorithm,
+                kernel=row.kernel,
+                seconds=time,
+                fastest=least,
+                share=time / total if total > 0 else 0.0,
+                gmacs=rate * 1e-9,
+                peak=rate / peak_macs if row.macs and peak_macs > 0 else None,
+                gbytes=row.bytes / time * 1e-9 if time > 0 else 0.0,
+            )
+        )
+    return ProfileTable(tuple(made), runs, total, peak_macs * 1e-9, threads)

@@ -1,0 +1,40 @@
+"""The core's exception as the classes of fastinfer.errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fastinfer import _core
+from fastinfer.errors import (
+    AttributeValueError,
+    DTypeError,
+    FastinferError,
+    GraphError,
+    IsaError,
+    MemoryLimitError,
+    ShapeError,
+    UnsupportedOperatorError,
+)
+
+_CLASSES: dict[str, type[FastinferError]] = {
+    "shape": ShapeError,
+    "dtype": DTypeError,
+    "attribute": AttributeValueError,
+    "unsupported": UnsupportedOperatorError,
+    "memory": MemoryLimitError,
+    "isa": IsaError,
+    "value": GraphError,
+}
+
+
+@contextmanager
+def core_errors(file: str | None = None) -> Iterator[None]:
+    """Turn _core.CoreError into a FastinferError that names the file too; MemoryError into MemoryLimitError."""
+    try:
+        yield
+    except _core.CoreError as error:
+        cls = _CLASSES.get(error.kind, FastinferError)
+        raise cls(error.reason, file=file, node=error.node or None, tensor=error.tensor or None) from None
+    except MemoryError as error:
+        raise MemoryLimitError("out of memory", file=file) from error

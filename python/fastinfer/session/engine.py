@@ -1,0 +1,189 @@
+"""Plans by what they were made for, and running them: the stages of a model in turn."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from fastinfer import _core
+from fastinfer.graph.dtype import DType
+from fastinfer.graph.ir import Graph, TensorType
+from fastinfer.graph.weight import Array
+from fastinfer.plan.report import PlanRow, plan_rows
+from fastinfer.session.binding import Binder, NeedFeed, Stage
+from fastinfer.session.core_errors import core_errors
+from fastinfer.session.options import Options
+
+PLANS_KEPT = 16  # stages of one model; the least recently used goes
+WEIGHT_CACHE = 1 << 36  # bytes of packed weights that one model's plans share
+
+_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+@dataclass(slots=True)
+class PreparedStage:
+    stage: Stage
+    plan: _core.Plan | None  # None where the stage computes nothing
+
+
+@dataclass(slots=True)
+class StageRun:
+    """One stage about to run: its plan, its input arrays, and room for its outputs."""
+
+    prepared: PreparedStage
+    inputs: list[Array]
+    outputs: list[Array]
+
+
+class Engine:
+    """Runs one optimized graph; concurrent calls are fine. Only making a plan takes the lock."""
+
+    def __init__(self, graph: Graph, options: Options) -> None:
+        self.graph = graph
+        self.options = options
+        self._binder = Binder(graph)
+        self._cache = _core.WeightCache(WEIGHT_CACHE)
+        self._plans: OrderedDict[Any, PreparedStage] = OrderedDict()
+        self._feeds: dict[int, frozenset[str]] = {}  # by a stage's first node: arrays whose elements are in its key
+        self._slow: list[PlanRow] = []
+        self._lock = threading.Lock()
+        _engines.add(self)
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The graph's outputs by name, in its order."""
+        env = dict(inputs)
+        for stage in self.stages(env):
+            if stage.prepared.plan is not None:
+                with core_errors(self.graph.file):
+                    stage.prepared.plan.run(stage.inputs, stage.outputs)
+        return {info.name: self._output(info.name, env, inputs) for info in self.graph.outputs}
+
+    def stages(self, env: dict[str, Array]) -> Iterator[StageRun]:
+        """Each stage, to be run by the caller before the next is asked for; env receives what they make."""
+        start = 0
+        known: dict[str, Array] = {}
+        while True:
+            prepared = self._prepare(start, env, known)
+            stage = prepared.stage
+            run = StageRun(
+                prepared,
+                [env[name] for name in stage.inputs],
+                [np.empty(kind.shape, kind.dtype.numpy) for _, kind in stage.outputs],
+            )
+            yield run
+            env.update((name, array) for (name, _), array in zip(stage.outputs, run.outputs, strict=True))
+            env.update(stage.constants)
+            known = {name: array for name, array in known.items() if self._binder.live(name, stage.stop)}
+            known.update(stage.constants)
+            if stage.need is not None:
+                known[stage.need] = env[stage.need]
+            start = stage.stop
+            if stage.dynamic is not None:
+                self._run_dynamic(stage, env)
+                start += 1
+            elif stage.need is None:
+                return
+
+    def _run_dynamic(self, stage: Stage, env: dict[str, Array]) -> None:
+        """Run the node that the stage ended at."""
+        node = stage.dynamic
+        assert node is not None
+        arrays = [self._array(name, env) if name else None for name in node.inputs]
+        with core_errors(self.graph.file):
+            results = _core.run_dynamic(_DYNAMIC[node.op], arrays, dict(node.attributes))
+        env.update(zip((name for name in node.outputs), results, strict=False))
+
+    def _array(self, name: str, env: Mapping[str, Array]) -> Array:
+        array = env.get(name)
+        if array is None:
+            array = self.graph.weights[name].dense()
+            if array.dtype == np.float16:
+                array = array.astype(np.float32)
+        return np.require(array, requirements="C")
+
+    def _output(self, name: str, env: Mapping[str, Array], inputs: Mapping[str, Array]) -> Array:
+        """An array of the caller's own, even where the output is an input or a constant."""
+        made = name in env and name not in inputs and name not in self.graph.weights
+        array = self._array(name, env)
+        return array if made and array.flags.owndata and array.flags.writeable else array.copy()
+
+    def _prepare(self, start: int, env: Mapping[str, Array], known: Mapping[str, Array]) -> PreparedStage:
+        """The plan of the stage that begins at node `start`, from the cache or new."""
+        with self._lock:
+            while True:
+                feeds = self._feeds.get(start, frozenset())
+                fed = {**known, **{name: env[name] for name in feeds if name in env}}
+                key = self._key(start, env, fed)
+                found = self._plans.get(key)
+                if found is not None:
+                    self._plans.move_to_end(key)
+                    return found
+                try:
+                    found = self._make(start, env, fed)
+                except NeedFeed as need:
+                    self._feeds[start] = feeds | need.names
+                    continue
+                self._plans[key] = found
+                while len(self._plans) > PLANS_KEPT:
+                    self._plans.popitem(last=False)
+                return found
+
+    def _key(self, start: int, env: Mapping[str, Array], fed: Mapping[str, Array]) -> Any:
+        shapes = tuple((name, a.shape) for name, a in env.items() if self._binder.live(name, start))
+        values = tuple((name, a.shape, a.tobytes()) for name, a in sorted(fed.items()))
+        return start, shapes, values
+
+    def _make(self, start: int, env: Mapping[str, Array], fed: Mapping[str, Array]) -> PreparedStage:
+        types = {
+            name: TensorType(DType.of(a.dtype), a.shape) for name, a in env.items() if self._binder.live(name, start)
+        }
+        stage = self._binder.bind(start, types, fed)
+        if stage.program is None:
+            return PreparedStage(stage, None)
+        options = self.options
+        with core_errors(self.graph.file):
+            plan = _core.prepare(
+                stage.program, self._cache, options.isa, options.threads, dict(options.algorithms), options.memory_limit
+            )
+        self._slow += [row for row in plan_rows(stage.program, plan.report()) if row.slow]
+        return PreparedStage(stage, plan)
+
+    def take_slow_steps(self) -> list[PlanRow]:
+        """The slow steps of plans made since the last call."""
+        if not self._slow:
+            return []
+        with self._lock:
+            slow, self._slow = self._slow, []
+        return slow
+
+    def memory(self) -> dict[str, int]:
+        """What the plans in the cache hold, in bytes."""
+        with self._lock:
+            plans = [prepared.plan for prepared in self._plans.values() if prepared.plan is not None]
+        total: dict[str, int] = {"plans": len(plans)}
+        for plan in plans:
+            for name, value in plan.memory().items():
+                total[name] = total.get(name, 0) + int(value)
+        return total
+
+    def after_fork(self) -> None:
+        """In a forked child: a thread that held the lock is not there."""
+        self._lock = threading.Lock()
+
+
+_DYNAMIC = {"NonZero": "nonzero", "NonMaxSuppression": "non_max_suppression", "Compress": "compress"}
+
+
+def _after_fork() -> None:
+    for engine in _engines:
+        engine.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,182 @@
+"""A loaded model: immutable to its caller, and callable from any thread."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastinfer import _core
+from fastinfer.errors import ArgumentError, InputError
+from fastinfer.file import ModelFile
+from fastinfer.graph.ir import Dim, Graph, ValueInfo
+from fastinfer.graph.weight import Array
+from fastinfer.plan.report import PlanRow, PlanTable, ProfileTable, plan_rows, profile_table
+from fastinfer.session.arrays import check_shape, gather_arguments, layout_of
+from fastinfer.session.core_errors import core_errors
+from fastinfer.session.engine import Engine
+from fastinfer.session.options import Options, integer
+
+Result = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class TensorInfo:
+    """An input or output as the file declares it. A named dimension is the caller's choice; shape None: any rank."""
+
+    name: str
+    shape: tuple[Dim, ...] | None
+    dtype: np.dtype[Any]
+    layout: str  # NCHW: a picture, channels outermost; plain: row-major
+
+    @classmethod
+    def of(cls, info: ValueInfo) -> TensorInfo:
+        return cls(info.name, info.shape, info.dtype.numpy, layout_of(info.shape))
+
+
+class Model:
+    """What load() returns.
+
+        y = m(x)                 # one output: its array
+        ys = m(left=a, right=b)  # several: a dict by name
+
+    Inputs and outputs are as the file has them: row-major, pictures NCHW. A model pickles by its file's bytes, works in
+    forked and spawned children, and may be called by several threads at once.
+    """
+
+    def __init__(self, graph: Graph, options: Options, file: ModelFile) -> None:
+        self._file = file
+        self._options = options
+        self._declared = tuple(file.graph.inputs)
+        self._engine = Engine(graph, options)
+        self._warned = False
+
+    def __repr__(self) -> str:
+        name = self._file.graph.name or self._file.source.path or "model"
+        return f"<fastinfer.Model {name!r}: {len(self.inputs)} inputs, {len(self.outputs)} outputs>"
+
+    @property
+    def inputs(self) -> tuple[TensorInfo, ...]:
+        return tuple(map(TensorInfo.of, self._declared))
+
+    @property
+    def outputs(self) -> tuple[TensorInfo, ...]:
+        return tuple(map(TensorInfo.of, self._file.graph.outputs))
+
+    @property
+    def threads(self) -> int:
+        return self._options.threads
+
+    def __call__(self, *args: object, **kwargs: object) -> Result:
+        """Run. Arrays in the model's order, or by name, or one mapping; NumPy, DLPack or array interface.
+
+        A dtype that is not the input's is refused, not cast. Raises InputError, DTypeError, ShapeError,
+        MemoryLimitError, UnsupportedOperatorError.
+        """
+        outputs = self.run(self._arguments(args, kwargs))
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """Run on checked arrays, by name; always a dict."""
+        outputs = self._engine.run(inputs)
+        slow = self._engine.take_slow_steps()
+        if slow:
+            self._warn_of_slow_steps(slow)
+        return outputs
+
+    def plan(self, *args: object, **kwargs: object) -> PlanTable:
+        """The steps for these inputs: arrays as for a call, or shapes as tuples; without any, the declared shapes.
+
+        A named batch dimension (the first) counts as 1; other named dimensions must be given.
+        """
+        env: dict[str, Array] = dict(self._example(args, kwargs))
+        rows: list[PlanRow] = []
+        memory: dict[str, int] = {}
+        for run in self._engine.stages(env):
+            plan = run.prepared.plan
+            if plan is None or run.prepared.stage.program is None:
+                continue
+            rows += plan_rows(run.prepared.stage.program, plan.report())
+            for key, value in plan.memory().items():
+                memory[key] = memory.get(key, 0) + int(value)
+            if run.prepared.stage.stop < len(self._engine.graph.nodes):  # later stages depend on what this one makes
+                with core_errors(self._engine.graph.file):
+                    plan.run(run.inputs, run.outputs)
+        return PlanTable(tuple(rows), memory)
+
+    def profile(self, *args: object, runs: int = 20, **kwargs: object) -> ProfileTable:
+        """Each step's time over so many runs, beside the machine's measured peak. Inputs as for a call or plan()."""
+        runs = integer("runs", runs, 1, 1_000_000)
+        env: dict[str, Array] = dict(self._example(args, kwargs))
+        rows: list[PlanRow] = []
+        times: list[npt.NDArray[np.float64]] = []
+        for run in self._engine.stages(env):
+            plan = run.prepared.plan
+            if plan is None or run.prepared.stage.program is None:
+                continue
+            rows += plan_rows(run.prepared.stage.program, plan.report())
+            with core_errors(self._engine.graph.file):
+                plan.run(run.inputs, run.outputs)  # the first touch of memory is not measured
+                times.append(np.asarray(plan.profile(run.inputs, run.outputs, runs)))
+        seconds = np.concatenate(times, axis=1) if times else np.zeros((runs, 0))
+        peak = _core.measure_peak("fma", threads=self.threads, isa=self._options.isa or "")
+        return profile_table(rows, seconds, peak, self.threads)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes: weights as stored in the model, and what the plans made so far hold."""
+        stored = sum(weight.nbytes for weight in self._file.graph.weights.values())
+        return {"weights_stored": stored, **self._engine.memory()}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        from fastinfer.session.load import reload
+
+        options = self._options
+        if self._file.external_data:
+            path = os.path.abspath(str(self._file.source.path))
+            return reload, (path, options)
+        return reload, (self._file.content(), options)
+
+    # Arguments
+
+    def _arguments(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Array]:
+        arrays = gather_arguments(args, kwargs, self._declared)
+        sizes: dict[str, int] = {}
+        for info in self._declared:
+            check_shape(arrays[info.name], info, sizes)
+        return arrays
+
+    def _example(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Array]:
+        """Arrays for plan() and profile(): those given, zeros of a shape given as a tuple, or of the declared shape."""
+        if not args and not kwargs:
+            return {info.name: np.zeros(self._declared_shape(info), info.dtype.numpy) for info in self._declared}
+        named = dict(zip((info.name for info in self._declared), args, strict=False))
+        if len(args) > len(self._declared):
+            raise InputError(f"{len(args)} inputs given, the model has {len(self._declared)}")
+        named.update(kwargs)
+        infos = {info.name: info for info in self._declared}
+        for name, value in named.items():
+            if name in infos and isinstance(value, tuple):
+                shape = tuple(integer(f"size {i} of {name}", n, 0, 1 << 40) for i, n in enumerate(value))
+                named[name] = np.zeros(shape, infos[name].dtype.numpy)
+        return self._arguments((), named)
+
+    def _declared_shape(self, info: ValueInfo) -> tuple[int, ...]:
+        if info.shape is None:
+            raise ArgumentError("the model does not say this input's rank: give its shape", tensor=info.name)
+        for axis, size in enumerate(info.shape):
+            if isinstance(size, str) and axis > 0:
+                reason = f"dimension {axis} ({size!r}) of {info.shape} is the caller's choice: give the shape"
+                raise ArgumentError(reason, tensor=info.name)
+        return tuple(1 if isinstance(size, str) else size for size in info.shape)
+
+    def _warn_of_slow_steps(self, slow: Sequence[PlanRow]) -> None:
+        if not self._warned:
+            self._warned = True
+            shown = "; ".join(f"{row.step}: {row.why}" for row in slow[:3])
+            more = f" and {len(slow) - 3} more" if len(slow) > 3 else ""
+            warnings.warn(f"{len(slow)} steps take a slow path ({shown}{more}); see m.plan()", stacklevel=4)

@@ -1,0 +1,71 @@
+"""The options of load(), checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from numbers import Integral
+
+from fastinfer.errors import ArgumentError
+
+MEMORY_LIMIT = 1 << 34  # bytes that the activations of one plan may take unless load() says otherwise
+WEIGHT_FORMS = ("auto", "compressed", "dense")
+_THREADS = 1024
+_VARIABLE = "FASTINFER_NUM_THREADS"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    threads: int
+    isa: str | None = None
+    weights: str = "auto"
+    memory_limit: int = MEMORY_LIMIT
+    algorithms: tuple[tuple[str, str], ...] = ()  # (step name or "*", algorithm)
+
+    @classmethod
+    def checked(
+        cls,
+        threads: int | None,
+        isa: str | None,
+        weights: str,
+        memory_limit: int | None,
+        algorithm: str | Mapping[str, str] | None,
+        usable_cpus: int,
+    ) -> Options:
+        """Defaults filled in; ArgumentError for what is no such option."""
+        if isa is not None and not isinstance(isa, str):
+            raise ArgumentError(f"isa is the name of a tier, not {isa!r}")
+        if not isinstance(weights, str) or weights not in WEIGHT_FORMS:
+            raise ArgumentError(f"weights is one of {', '.join(WEIGHT_FORMS)}, not {weights!r}")
+        limit = MEMORY_LIMIT if memory_limit is None else integer("memory_limit", memory_limit, 1, 1 << 62)
+        return cls(_threads(threads, usable_cpus), isa, weights, limit, _algorithms(algorithm))
+
+
+def _threads(threads: int | None, usable_cpus: int) -> int:
+    """What was asked for, else what the environment says, else one thread for each usable CPU."""
+    if threads is not None:
+        return integer("threads", threads, 1, _THREADS)
+    text = os.environ.get(_VARIABLE, "").strip()
+    if not text:
+        return usable_cpus
+    if not text.isdecimal() or not 1 <= int(text) <= _THREADS:
+        raise ArgumentError(f"{_VARIABLE} is a number from 1 to {_THREADS}, not {text!r}")
+    return int(text)
+
+
+def _algorithms(algorithm: str | Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:
+    if algorithm is None:
+        return ()
+    if isinstance(algorithm, str):
+        return (("*", algorithm),)
+    if isinstance(algorithm, Mapping) and all(isinstance(v, str) for pair in algorithm.items() for v in pair):
+        return tuple(algorithm.items())
+    raise ArgumentError(f"algorithm is a name, or names by step, not {algorithm!r}")
+
+
+def integer(name: str, value: object, least: int, most: int) -> int:
+    """The value as an int in [least, most]; ArgumentError for anything else, booleans included."""
+    if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
+        raise ArgumentError(f"{name} is an integer from {least} to {most}, not {value!r}")
+    return int(value)

@@ -5,8 +5,9 @@
 namespace fi {
 namespace {
 
-constexpr const char* kNames[kDTypes] = {"f64", "f32", "f16", "bf16", "s64", "s32",     "s16", "s8",
-                                         "u64", "u32", "u16", "u8",   "s4",  "u4", "boolean", "bits"};
+constexpr const char* kNames[kDTypes] = {"f64", "f32", "f16",     "bf16", "s64", "s32",
+                                         "s16", "s8",  "u64",     "u32",  "u16", "u8",
+                                         "s4",  "u4",  "boolean", "bits"};
 
 }  // namespace
 

@@ -9,10 +9,22 @@
 namespace fi {
 
 enum class DType : uint8_t {
-  f64, f32, f16, bf16,
-  s64, s32, s16, s8,
-  u64, u32, u16, u8,
-  s4, u4, boolean, bits,
+  f64,
+  f32,
+  f16,
+  bf16,
+  s64,
+  s32,
+  s16,
+  s8,
+  u64,
+  u32,
+  u16,
+  u8,
+  s4,
+  u4,
+  boolean,
+  bits,
 };
 
 inline constexpr int kDTypes = 16;
@@ -20,12 +32,28 @@ inline constexpr int kDTypes = 16;
 /// Bits of one element; s4 and u4 pack two to a byte, bits eight.
 FI_INLINE constexpr int bit_width(DType t) {
   switch (t) {
-    case DType::f64: case DType::s64: case DType::u64: return 64;
-    case DType::f32: case DType::s32: case DType::u32: return 32;
-    case DType::f16: case DType::bf16: case DType::s16: case DType::u16: return 16;
-    case DType::s8: case DType::u8: case DType::boolean: return 8;
-    case DType::s4: case DType::u4: return 4;
-    case DType::bits: return 1;
+    case DType::f64:
+    case DType::s64:
+    case DType::u64:
+      return 64;
+    case DType::f32:
+    case DType::s32:
+    case DType::u32:
+      return 32;
+    case DType::f16:
+    case DType::bf16:
+    case DType::s16:
+    case DType::u16:
+      return 16;
+    case DType::s8:
+    case DType::u8:
+    case DType::boolean:
+      return 8;
+    case DType::s4:
+    case DType::u4:
+      return 4;
+    case DType::bits:
+      return 1;
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-// The one exception type of the core. It crosses into Python as _core.CoreError(kind, tensor, reason); the session
-// adds file and node and raises the matching class of fastinfer.errors.
+// The one exception type of the core. It crosses into Python as _core.CoreError(kind, tensor,
+// reason); the session adds file and node and raises the matching class of fastinfer.errors.
 #pragma once
 
 #include <stdexcept>
@@ -15,7 +15,10 @@ class Error : public std::runtime_error {
  public:
   Error(ErrorKind kind, const std::string& reason) : std::runtime_error(reason), kind_(kind) {}
   Error(ErrorKind kind, std::string node, std::string tensor, const std::string& reason)
-      : std::runtime_error(reason), kind_(kind), node_(std::move(node)), tensor_(std::move(tensor)) {}
+      : std::runtime_error(reason),
+        kind_(kind),
+        node_(std::move(node)),
+        tensor_(std::move(tensor)) {}
 
   ErrorKind kind() const { return kind_; }
   const std::string& node() const { return node_; }

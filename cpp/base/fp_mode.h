@@ -1,4 +1,5 @@
-// The floating-point mode of a thread: whether denormals count as zero. They can be a hundred times slower.
+// The floating-point mode of a thread: whether denormals count as zero. They can be a hundred times
+// slower.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ FI_INLINE void set_fp_mode(uint64_t) {}
 inline constexpr uint64_t kFlushDenormals = 0;
 #endif
 
-/// Denormals are zero on this thread while it lives; the pool's workers take on the mode of their caller.
+/// Denormals are zero on this thread while it lives; the pool's workers take on the mode of their
+/// caller.
 class FlushDenormals {
  public:
   FlushDenormals() : before_(fp_mode()) { set_fp_mode(before_ | kFlushDenormals); }

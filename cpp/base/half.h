@@ -20,7 +20,8 @@ FI_INLINE uint32_t f32_to_bits(float x) {
   return bits;
 }
 
-/// Exact, in any floating-point mode: a subnormal half is a whole number of 2^-24, never a denormal f32.
+/// Exact, in any floating-point mode: a subnormal half is a whole number of 2^-24, never a denormal
+/// f32.
 FI_INLINE float f16_to_f32(uint16_t h) {
   const uint32_t magnitude = h & 0x7FFFu;
   const uint32_t tiny = f32_to_bits(static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f);

@@ -10,7 +10,8 @@ namespace fi {
 
 inline constexpr int kMaxRank = 8;
 
-/// A strided N-D view in logical (ONNX) axis order; strides count elements and may be 0 (broadcast) or negative.
+/// A strided N-D view in logical (ONNX) axis order; strides count elements and may be 0 (broadcast)
+/// or negative.
 struct TensorView {
   void* data = nullptr;
   DType dtype = DType::f32;
@@ -19,8 +20,8 @@ struct TensorView {
   int64_t stride[kMaxRank] = {};
 };
 
-/// An NHWC activation: channels are contiguous; the pixel, row and batch strides (in elements) may exceed what
-/// the shape needs, so a channel slice of a wider tensor is an Image too.
+/// An NHWC activation: channels are contiguous; the pixel, row and batch strides (in elements) may
+/// exceed what the shape needs, so a channel slice of a wider tensor is an Image too.
 template <class T>
 struct Image {
   T* data = nullptr;
@@ -32,7 +33,8 @@ struct Image {
   }
 };
 
-/// Rows [begin, end) of each of the images [batch_begin, batch_end): the part of an output that one call computes.
+/// Rows [begin, end) of each of the images [batch_begin, batch_end): the part of an output that one
+/// call computes.
 struct RowRange {
   int64_t batch_begin = 0, batch_end = 0;
   int64_t begin = 0, end = 0;

@@ -1,4 +1,5 @@
-// fi::Error becomes _core.CoreError: args (kind, node, tensor, reason), and attributes of those names. node and tensor are
+// fi::Error becomes _core.CoreError: args (kind, node, tensor, reason), and attributes of those
+// names. node and tensor are
 // "" where they do not apply.
 #include <pybind11/pybind11.h>
 
@@ -12,8 +13,10 @@ namespace {
 PyObject* core_error = nullptr;  // lives as long as the interpreter
 
 void raise(const Error& error) {
-  const py::str kind(name_of(error.kind())), node(error.node()), tensor(error.tensor()), reason(error.what());
-  const py::object value = py::reinterpret_borrow<py::object>(core_error)(kind, node, tensor, reason);
+  const py::str kind(name_of(error.kind())), node(error.node()), tensor(error.tensor()),
+      reason(error.what());
+  const py::object value =
+      py::reinterpret_borrow<py::object>(core_error)(kind, node, tensor, reason);
   value.attr("kind") = kind;
   value.attr("node") = node;
   value.attr("tensor") = tensor;

@@ -84,7 +84,8 @@ DType dtype_of(const py::dtype& dtype) {
     const char own = t == DType::boolean ? 'b' : name[0] == 's' ? 'i' : name[0];
     if (name != "bf16" && t != DType::bits && own == kind && bit_width(t) == 8 * bytes) return t;
   }
-  throw Error(ErrorKind::dtype, "arrays of " + py::str(dtype).cast<std::string>() + " are not supported");
+  throw Error(ErrorKind::dtype,
+              "arrays of " + py::str(dtype).cast<std::string>() + " are not supported");
 }
 
 }  // namespace
@@ -149,8 +150,9 @@ TensorView view_of(const py::array& array) {
 }
 
 void raise_dtype(const char* name, const py::handle& array) {
-  const std::string is = py::isinstance<py::array>(array) ? py::str(array.attr("dtype")).cast<std::string>()
-                                                          : py::str(py::type::of(array)).cast<std::string>();
+  const std::string is = py::isinstance<py::array>(array)
+                             ? py::str(array.attr("dtype")).cast<std::string>()
+                             : py::str(py::type::of(array)).cast<std::string>();
   throw Error(ErrorKind::dtype, std::string(name) + " must not be an array of " + is);
 }
 
@@ -160,9 +162,11 @@ void raise_rank(const char* name, int64_t is, int wanted) {
 }
 
 void bind_kernel_registry(py::module_& module) {
-  module.def("kernels", &kernels, "A dict for each kernel: name, family, tier, lhs, rhs, dst, usable, and its own.");
+  module.def("kernels", &kernels,
+             "A dict for each kernel: name, family, tier, lhs, rhs, dst, usable, and its own.");
   module.def("run_kernel", &run_kernel, py::arg("name"), "Runs one kernel over NumPy arrays.");
-  module.def("run_reference", &run_reference, py::arg("family"), "The family's float64 reference, same arguments.");
+  module.def("run_reference", &run_reference, py::arg("family"),
+             "The family's float64 reference, same arguments.");
 }
 
 }  // namespace fi::bindings

@@ -1,12 +1,15 @@
-// Every row of every room's kernel table, callable alone from Python: _core.kernels(), run_kernel(), run_reference().
+// Every row of every room's kernel table, callable alone from Python: _core.kernels(),
+// run_kernel(), run_reference().
 //
 // A room's file run_<room>.cc registers its rows in bind_run_<room>:
 //
-//   for each row:  register_kernel(row->info, extras, [row](const py::kwargs& kwargs) -> py::object { ... });
-//   once:          register_reference("gemm", [](const py::kwargs& kwargs) -> py::object { ... });  // ref.cc, float64
+//   for each row:  register_kernel(row->info, extras, [row](const py::kwargs& kwargs) -> py::object
+//   { ... }); once:          register_reference("gemm", [](const py::kwargs& kwargs) -> py::object
+//   { ... });  // ref.cc, float64
 //
-// Both take the same keyword arguments; a run checks shapes and types (fi::Error), then calls exactly that kernel over
-// NumPy arrays. extras are the row's further properties (mr, nr, kr, forms, ...) as a dict.
+// Both take the same keyword arguments; a run checks shapes and types (fi::Error), then calls
+// exactly that kernel over NumPy arrays. extras are the row's further properties (mr, nr, kr,
+// forms, ...) as a dict.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -39,9 +42,9 @@ std::string string_argument(const py::kwargs& kwargs, const char* name, const ch
 /// From activation="clamp", activation_alpha=0.0, activation_beta=6.0; none if absent.
 Activation activation_argument(const py::kwargs& kwargs);
 
-/// kwargs[name] as an array of dtype T, in its own strides and never copied: tests put arrays at the end of a page. Throws
-/// Error of kind dtype or shape if it has another type or not `rank` axes (rank -1: any). An empty array (data() null) if
-/// the argument is absent or None.
+/// kwargs[name] as an array of dtype T, in its own strides and never copied: tests put arrays at
+/// the end of a page. Throws Error of kind dtype or shape if it has another type or not `rank` axes
+/// (rank -1: any). An empty array (data() null) if the argument is absent or None.
 template <class T>
 py::array_t<T> array_argument(const py::kwargs& kwargs, const char* name, int rank = -1);
 

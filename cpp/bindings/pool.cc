@@ -1,4 +1,6 @@
 // Lets tests see the thread pool and the CPU quota at work.
+#include "parallel/pool.h"
+
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
@@ -7,7 +9,6 @@
 
 #include "base/fp_mode.h"
 #include "cpu/topology.h"
-#include "parallel/pool.h"
 
 namespace py = pybind11;
 
@@ -18,10 +19,12 @@ py::array_t<int64_t> to_array(const std::vector<int64_t>& values) {
   return py::array_t<int64_t>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-/// Each task runs `inner` nested tasks and waits for `microseconds`. Returns, by task: the worker that ran it, and how many
-/// (nested) tasks ran for it on worker 0 of the nested call; the latter must be max(inner, 1).
+/// Each task runs `inner` nested tasks and waits for `microseconds`. Returns, by task: the worker
+/// that ran it, and how many (nested) tasks ran for it on worker 0 of the nested call; the latter
+/// must be max(inner, 1).
 py::tuple pool_run(int threads, int64_t tasks, int64_t inner, int64_t microseconds) {
-  std::vector<int64_t> workers(static_cast<size_t>(tasks), -1), counts(static_cast<size_t>(tasks), 0);
+  std::vector<int64_t> workers(static_cast<size_t>(tasks), -1),
+      counts(static_cast<size_t>(tasks), 0);
   {
     const py::gil_scoped_release release;
     parallel_for(threads, tasks, [&](int worker, int64_t task) {
@@ -34,9 +37,12 @@ py::tuple pool_run(int threads, int64_t tasks, int64_t inner, int64_t microsecon
   return py::make_tuple(to_array(workers), to_array(counts));
 }
 
-/// By task: whether denormals were flushed where it ran, under a caller that flushes them; and at last on the caller after.
+/// By task: whether denormals were flushed where it ran, under a caller that flushes them; and at
+/// last on the caller after.
 py::array_t<int64_t> pool_flushing(int threads, int64_t tasks) {
-  const auto flushing = [] { return static_cast<int64_t>((fp_mode() & kFlushDenormals) == kFlushDenormals); };
+  const auto flushing = [] {
+    return static_cast<int64_t>((fp_mode() & kFlushDenormals) == kFlushDenormals);
+  };
   std::vector<int64_t> seen(static_cast<size_t>(tasks) + 1, 0);
   {
     const FlushDenormals flush;

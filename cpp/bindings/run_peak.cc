@@ -1,4 +1,5 @@
-// The peak loops: run_kernel(name, src=, n=) -> (value, dst), run_reference("peak", ...), and measure_peak().
+// The peak loops: run_kernel(name, src=, n=) -> (value, dst), run_reference("peak", ...), and
+// measure_peak().
 #include <algorithm>
 
 #include "base/error.h"
@@ -16,7 +17,8 @@ py::array_t<float> source(const peak::Kernel& kernel, const py::kwargs& kwargs, 
     throw Error(ErrorKind::value, "n must be a multiple of " + std::to_string(peak::kBlock));
   }
   if (src.size() < (fma ? 3 : n)) throw Error(ErrorKind::shape, "src has too few elements");
-  if (src.size() > 1 && src.strides(0) != 4) throw Error(ErrorKind::shape, "src must be contiguous");
+  if (src.size() > 1 && src.strides(0) != 4)
+    throw Error(ErrorKind::shape, "src must be contiguous");
   return src;
 }
 
@@ -41,7 +43,8 @@ py::object run_reference(const py::kwargs& kwargs) {
   throw Error(ErrorKind::value, "there is no kernel '" + name + "'");
 }
 
-double measure_peak(const std::string& kind_name, int threads, int64_t bytes, const std::string& isa, double seconds) {
+double measure_peak(const std::string& kind_name, int threads, int64_t bytes,
+                    const std::string& isa, double seconds) {
   peak::Kind kind;
   if (!peak::kind_from_name(kind_name.c_str(), &kind)) {
     throw Error(ErrorKind::value, "there is no peak loop '" + kind_name + "'");
@@ -61,12 +64,14 @@ void bind_run_peak(py::module_& module) {
     py::dict extras;
     extras["kind"] = peak::name_of(row->kind);
     extras["units"] = row->units;
-    register_kernel(row->info, extras, [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
+    register_kernel(row->info, extras,
+                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
   }
   register_reference("peak", run_reference);
-  module.def("measure_peak", &measure_peak, py::arg("kind"), py::arg("threads") = 1, py::arg("bytes") = 0,
-             py::arg("isa") = "", py::arg("seconds") = 0.02,
-             "The most that this machine does per second: MAC for kind 'fma'; bytes for 'read' and 'copy' of a buffer of "
+  module.def("measure_peak", &measure_peak, py::arg("kind"), py::arg("threads") = 1,
+             py::arg("bytes") = 0, py::arg("isa") = "", py::arg("seconds") = 0.02,
+             "The most that this machine does per second: MAC for kind 'fma'; bytes for 'read' and "
+             "'copy' of a buffer of "
              "`bytes`. isa: the tier whose loop runs; '' stands for the best.");
 }
 

@@ -15,7 +15,7 @@ namespace {
 struct Level {
   int level = 0;
   bool data = false;
-  int64_t bytes = 0;  // whole cache
+  int64_t bytes = 0;      // whole cache
   int64_t shared_by = 1;  // logical processors
 };
 
@@ -27,7 +27,8 @@ int64_t count_cpus(const std::string& list) {
     const std::string part = list.substr(at, end - at);
     const size_t dash = part.find('-');
     const long first = std::strtol(part.c_str(), nullptr, 10);
-    const long last = dash == std::string::npos ? first : std::strtol(part.c_str() + dash + 1, nullptr, 10);
+    const long last =
+        dash == std::string::npos ? first : std::strtol(part.c_str() + dash + 1, nullptr, 10);
     count += std::max(last - first + 1, 0l);
     at = end + 1;
   }
@@ -56,11 +57,13 @@ Level sysfs_level(int i) {
 }
 
 #if defined(__x86_64__)
-/// Leaf 4 (Intel) and leaf 0x8000001d (AMD) have one form: a cache per subleaf, type 0 after the last.
+/// Leaf 4 (Intel) and leaf 0x8000001d (AMD) have one form: a cache per subleaf, type 0 after the
+/// last.
 Level cpuid_level(unsigned leaf, int i) {
   unsigned a = 0, b = 0, c = 0, d = 0;
   Level cache;
-  if (!__get_cpuid_count(leaf, static_cast<unsigned>(i), &a, &b, &c, &d) || (a & 31) == 0) return cache;
+  if (!__get_cpuid_count(leaf, static_cast<unsigned>(i), &a, &b, &c, &d) || (a & 31) == 0)
+    return cache;
   cache.level = static_cast<int>((a >> 5) & 7);
   cache.data = (a & 31) != 2;
   cache.shared_by = ((a >> 14) & 0xfff) + 1;

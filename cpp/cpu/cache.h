@@ -10,8 +10,8 @@ struct CacheSizes {
   int64_t l1d, l2, l3;
 };
 
-/// From sysfs or CPUID, each held to what real processors have, since virtual machines report absurd sizes; typical
-/// values where nothing is reported. Asked once.
+/// From sysfs or CPUID, each held to what real processors have, since virtual machines report
+/// absurd sizes; typical values where nothing is reported. Asked once.
 CacheSizes cache_sizes();
 
 }  // namespace fi::cpu

@@ -1,6 +1,7 @@
-// x86-64: CPUID for the instructions, XGETBV for the registers that the operating system saves on a context switch,
-// arch_prctl for the permission that Linux wants asked before AMX tiles are used. ARM64: hwcap.
-// Intel SDM vol. 1, chapters 13 to 15 and 18; Arm ARM, ID_AA64ISAR0/1_EL1 as Linux shows them.
+// x86-64: CPUID for the instructions, XGETBV for the registers that the operating system saves on a
+// context switch, arch_prctl for the permission that Linux wants asked before AMX tiles are used.
+// ARM64: hwcap. Intel SDM vol. 1, chapters 13 to 15 and 18; Arm ARM, ID_AA64ISAR0/1_EL1 as Linux
+// shows them.
 #include "cpu/detect.h"
 
 #include <cstdint>
@@ -40,7 +41,8 @@ bool bit(unsigned word, int i) { return (word >> i) & 1; }
 
 bool amx_permitted() {
 #if defined(__linux__) && defined(SYS_arch_prctl)
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+  constexpr long kRequestPermission = 0x1023,
+                 kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
   return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 #else
   return false;
@@ -57,10 +59,12 @@ FeatureMask avx_features(const Registers& one, const Registers& seven, const Reg
 FeatureMask avx512_features(const Registers& seven, const Registers& seven_one) {
   return when(bit(seven.ebx, 16), feature::avx512f) | when(bit(seven.ebx, 30), feature::avx512bw) |
          when(bit(seven.ebx, 17), feature::avx512dq) | when(bit(seven.ebx, 31), feature::avx512vl) |
-         when(bit(seven.ecx, 11), feature::avx512vnni) | when(bit(seven.ecx, 1), feature::avx512vbmi) |
+         when(bit(seven.ecx, 11), feature::avx512vnni) |
+         when(bit(seven.ecx, 1), feature::avx512vbmi) |
          when(bit(seven.ecx, 12), feature::avx512bitalg) |
          when(bit(seven.ecx, 14), feature::avx512vpopcntdq) |
-         when(bit(seven_one.eax, 5), feature::avx512bf16) | when(bit(seven.edx, 23), feature::avx512fp16);
+         when(bit(seven_one.eax, 5), feature::avx512bf16) |
+         when(bit(seven.edx, 23), feature::avx512fp16);
 }
 
 FeatureMask amx_features(const Registers& seven) {
@@ -79,7 +83,8 @@ FeatureMask detect() {
   FeatureMask mask = avx_features(one, seven, seven_one);
   if ((xgetbv() & kZmm) != kZmm) return mask;
   mask |= avx512_features(seven, seven_one);
-  if ((xgetbv() & kTiles) == kTiles && bit(seven.edx, 24) && amx_permitted()) mask |= amx_features(seven);
+  if ((xgetbv() & kTiles) == kTiles && bit(seven.edx, 24) && amx_permitted())
+    mask |= amx_features(seven);
   return mask;
 }
 

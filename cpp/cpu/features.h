@@ -12,8 +12,8 @@ namespace fi::cpu {
 /// What the processor has and the operating system saves (XCR0, AMX permission, hwcap). Asked once.
 FeatureMask detected();
 
-/// detected(), cut down to the closure of the tier that FASTINFER_ISA names. Read once, at the first call. Throws Error
-/// of kind isa if there is no such tier or it cannot be used here.
+/// detected(), cut down to the closure of the tier that FASTINFER_ISA names. Read once, at the
+/// first call. Throws Error of kind isa if there is no such tier or it cannot be used here.
 FeatureMask usable();
 
 /// usable(), cut down further to the closure of tier `isa`; "" cuts nothing. Same errors.

@@ -40,14 +40,15 @@ double quota_v2(const std::string& folder) {
 
 /// v1: quota -1 stands for none.
 double quota_v1(const std::string& folder) {
-  std::ifstream quota_file(folder + "/cpu.cfs_quota_us"), period_file(folder + "/cpu.cfs_period_us");
+  std::ifstream quota_file(folder + "/cpu.cfs_quota_us"),
+      period_file(folder + "/cpu.cfs_period_us");
   double quota = 0, period = 0;
   const bool read = quota_file >> quota && period_file >> period;
   return read && quota > 0 && period > 0 ? quota / period : kNoQuota;
 }
 
-/// The tightest quota of a group and the groups that it is in. Inside a container the path may name folders that are
-/// not mounted; the walk then finds the container's own group at the root.
+/// The tightest quota of a group and the groups that it is in. Inside a container the path may name
+/// folders that are not mounted; the walk then finds the container's own group at the root.
 template <class Quota>
 double tightest(const std::string& root, std::string path, Quota quota) {
   double least = quota(root);
@@ -78,10 +79,12 @@ std::string file_text(const char* path) {
 double cgroup_quota(const std::string& root, const std::string& self) {
   double least = kNoQuota;
   std::istringstream lines(self);
-  for (std::string line; std::getline(lines, line);) {  // number:controllers:path; v2 has no controllers
+  for (std::string line;
+       std::getline(lines, line);) {  // number:controllers:path; v2 has no controllers
     const size_t first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
-    const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
+    const std::string controllers = line.substr(first + 1, second - first - 1),
+                      path = line.substr(second + 1);
     if (controllers.empty()) {
       least = std::min(least, tightest(root, path, quota_v2));
     } else if (lists_cpu(controllers)) {

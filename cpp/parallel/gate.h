@@ -21,7 +21,8 @@ class Gate {
  public:
   enum State : int { closed, parked, open };  // parked: closed, and the waiter sleeps
 
-  /// Waits until the gate is open, spinning at most `spin` before it sleeps, and closes it behind itself.
+  /// Waits until the gate is open, spinning at most `spin` before it sleeps, and closes it behind
+  /// itself.
   void wait(std::chrono::nanoseconds spin) {
     if (spin.count() > 0 && spin_until_open(spin)) return;
     while (!park()) {
@@ -31,19 +32,23 @@ class Gate {
     while (!pass()) sleeper_.wait(lock);
   }
 
-  /// Opens the gate, and wakes the waiter if it sleeps. All that was written before is seen by the waiter (release here,
-  /// acquire in wait). The empty critical section is what makes the wake-up sure: the sleeper looks at the state while it
-  /// holds the mutex, so it either sees the gate open or is already waiting when it is notified.
+  /// Opens the gate, and wakes the waiter if it sleeps. All that was written before is seen by the
+  /// waiter (release here, acquire in wait). The empty critical section is what makes the wake-up
+  /// sure: the sleeper looks at the state while it holds the mutex, so it either sees the gate open
+  /// or is already waiting when it is notified.
   State open_up() {
     const State before = state_.exchange(open, std::memory_order_acq_rel);
     if (before == parked) {
-      { std::lock_guard lock(mutex_); }
+      {
+        std::lock_guard lock(mutex_);
+      }
       sleeper_.notify_one();
     }
     return before;
   }
 
-  /// Takes an opening back if the waiter has not passed yet; `before` is what open_up gave. True if it was in time.
+  /// Takes an opening back if the waiter has not passed yet; `before` is what open_up gave. True if
+  /// it was in time.
   bool take_back(State before) {
     State expected = open;
     return state_.compare_exchange_strong(expected, before, std::memory_order_acquire);

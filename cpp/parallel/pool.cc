@@ -22,8 +22,9 @@ constexpr std::chrono::microseconds kSpin(200);
 std::atomic<int> processors{1};
 thread_local bool inside = false;  // this thread runs a body of the pool
 
-/// What a call publishes. Written by the caller while every helper's gate is closed; the gate orders it before their
-/// reads. `next` alone is shared while they run: it only hands out numbers, so it needs no ordering of its own.
+/// What a call publishes. Written by the caller while every helper's gate is closed; the gate
+/// orders it before their reads. `next` alone is shared while they run: it only hands out numbers,
+/// so it needs no ordering of its own.
 struct Job {
   TaskFn function = nullptr;
   void* body = nullptr;
@@ -71,8 +72,8 @@ void Pool::help(int worker) {
     spin = job_.spin;
     set_fp_mode(job_.fp_mode);
     job_.work(worker);
-    // Release: the caller, which acquires through done_, sees what this helper wrote. Acquire: the last helper passes on
-    // what the others wrote. The job is not touched after this line.
+    // Release: the caller, which acquires through done_, sees what this helper wrote. Acquire: the
+    // last helper passes on what the others wrote. The job is not touched after this line.
     if (pending_.fetch_sub(1, std::memory_order_acq_rel) == 1) done_.open_up();
   }
 }
@@ -113,7 +114,8 @@ bool Pool::run(int threads, int64_t tasks, TaskFn function, void* body) {
   job_.body = body;
   job_.tasks = tasks;
   job_.fp_mode = fp_mode();
-  job_.spin = helpers < processors.load(std::memory_order_relaxed) ? kSpin : std::chrono::microseconds(0);
+  job_.spin =
+      helpers < processors.load(std::memory_order_relaxed) ? kSpin : std::chrono::microseconds(0);
   job_.next.store(0, std::memory_order_relaxed);
   pending_.store(helpers, std::memory_order_relaxed);
   for (int i = 0; i < helpers; ++i) helpers_[i].before = helpers_[i].gate.open_up();
@@ -122,28 +124,32 @@ bool Pool::run(int threads, int64_t tasks, TaskFn function, void* body) {
   return true;
 }
 
-/// All tasks are handed out. Helpers that have not woken yet are sent back to sleep rather than waited for.
+/// All tasks are handed out. Helpers that have not woken yet are sent back to sleep rather than
+/// waited for.
 void Pool::finish(int helpers) {
   int late = 0;
   for (int i = 0; i < helpers; ++i) late += helpers_[i].gate.take_back(helpers_[i].before);
   if (late == helpers) return;
-  // If the helpers that ran have all finished, none of them saw zero, so none opens done_. Acquire: as in help().
+  // If the helpers that ran have all finished, none of them saw zero, so none opens done_. Acquire:
+  // as in help().
   if (late > 0 && pending_.fetch_sub(late, std::memory_order_acq_rel) == late) return;
   done_.wait(job_.spin);
 }
 
 std::atomic<Pool*> current{nullptr};
 
-/// The pool is never destroyed: its threads sleep in it until the process ends. A forked child has none of the threads, so
-/// it leaves the parent's pool (and its locks, in whatever state) and makes its own.
+/// The pool is never destroyed: its threads sleep in it until the process ends. A forked child has
+/// none of the threads, so it leaves the parent's pool (and its locks, in whatever state) and makes
+/// its own.
 Pool& pool() {
-  static const int watch_forks = pthread_atfork(
-      nullptr, nullptr, [] { current.store(nullptr, std::memory_order_relaxed); });
+  static const int watch_forks =
+      pthread_atfork(nullptr, nullptr, [] { current.store(nullptr, std::memory_order_relaxed); });
   static_cast<void>(watch_forks);
   Pool* found = current.load(std::memory_order_acquire);
   if (found) return *found;
   auto made = std::make_unique<Pool>();
-  if (current.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) return *made.release();
+  if (current.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel))
+    return *made.release();
   return *found;
 }
 

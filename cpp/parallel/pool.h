@@ -2,13 +2,13 @@
 //
 //   parallel_for(threads, tasks, [&](int worker, int64_t task) { ... });
 //
-// calls the body once for each task, on at most `threads` threads at a time. The caller is worker 0; each worker has a
-// number of its own below `threads`, which picks its scratch. Tasks are handed out one by one, in order. It returns when
-// all are done.
+// calls the body once for each task, on at most `threads` threads at a time. The caller is worker
+// 0; each worker has a number of its own below `threads`, which picks its scratch. Tasks are handed
+// out one by one, in order. It returns when all are done.
 //
-// The body must not throw. A call from inside a body, and a call while another thread's call is running, runs on its own
-// caller alone, as worker 0: nothing nests, and nothing waits for a stranger. Works in forked children, whose pool
-// starts anew at its first use.
+// The body must not throw. A call from inside a body, and a call while another thread's call is
+// running, runs on its own caller alone, as worker 0: nothing nests, and nothing waits for a
+// stranger. Works in forked children, whose pool starts anew at its first use.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,8 @@ using TaskFn = void (*)(void* body, int worker, int64_t task);
 /// parallel_for without its template.
 void run_tasks(int threads, int64_t tasks, TaskFn function, void* body);
 
-/// Threads beyond this number share processors, so nobody spins while more than this many work. Set at start-up.
+/// Threads beyond this number share processors, so nobody spins while more than this many work. Set
+/// at start-up.
 void set_processors(int count);
 
 /// Threads that the pool has started in this process, without callers.

@@ -29,15 +29,24 @@ FI_INLINE f32v gelu(f32v x) {
 /// The kinds that are too long to be inlined into every epilogue.
 __attribute__((noinline, unused)) f32v activate_curve(f32v x, Activation activation) {
   switch (activation.kind) {
-    case ActivationKind::leaky_relu: return leaky_relu(x, activation.alpha);
-    case ActivationKind::sigmoid: return sigmoid(x);
-    case ActivationKind::hard_sigmoid: return hard_sigmoid(x, activation.alpha, activation.beta);
-    case ActivationKind::hard_swish: return hard_swish(x);
-    case ActivationKind::silu: return silu(x);
-    case ActivationKind::tanh: return tanh(x);
-    case ActivationKind::elu: return elu(x, activation.alpha);
-    case ActivationKind::gelu: return gelu(x);
-    default: return x;
+    case ActivationKind::leaky_relu:
+      return leaky_relu(x, activation.alpha);
+    case ActivationKind::sigmoid:
+      return sigmoid(x);
+    case ActivationKind::hard_sigmoid:
+      return hard_sigmoid(x, activation.alpha, activation.beta);
+    case ActivationKind::hard_swish:
+      return hard_swish(x);
+    case ActivationKind::silu:
+      return silu(x);
+    case ActivationKind::tanh:
+      return tanh(x);
+    case ActivationKind::elu:
+      return elu(x, activation.alpha);
+    case ActivationKind::gelu:
+      return gelu(x);
+    default:
+      return x;
   }
 }
 

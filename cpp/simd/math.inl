@@ -1,10 +1,11 @@
 // Transcendental functions over vec.h, for every tier. Include after FI_VEC_H.
 //
-// Polynomials are minimax fits (Remez) of relative error below 2^-25; reductions follow Cody and Waite, "Software Manual for
-// the Elementary Functions", 1980, with constants short enough that nothing needs a fused multiply-add. Largest errors,
-// measured over all tiers (tests/kernels/test_math.py): exp 2 ulp, expm1 3, log 2, log1p 4, erf 3, sigmoid 3, tanh 4,
-// softplus 4. NaN gives NaN; infinities give the limits; denormal operands and results are computed (if the thread's
-// mode keeps them).
+// Polynomials are minimax fits (Remez) of relative error below 2^-25; reductions follow Cody and
+// Waite, "Software Manual for the Elementary Functions", 1980, with constants short enough that
+// nothing needs a fused multiply-add. Largest errors, measured over all tiers
+// (tests/kernels/test_math.py): exp 2 ulp, expm1 3, log 2, log1p 4, erf 3, sigmoid 3, tanh 4,
+// softplus 4. NaN gives NaN; infinities give the limits; denormal operands and results are computed
+// (if the thread's mode keeps them).
 #pragma once
 
 namespace fi {
@@ -36,9 +37,11 @@ FI_INLINE ExpParts exp_parts(f32v x) {
 }
 
 FI_INLINE f32v exp(f32v x) {
-  const f32v bounded = min(splat(89), max(splat(-104), x));  // beyond: infinity and zero all the same
+  const f32v bounded =
+      min(splat(89), max(splat(-104), x));  // beyond: infinity and zero all the same
   const ExpParts parts = exp_parts(bounded);
-  const f32v half = floor(mul(parts.n, splat(0.5f)));  // two factors: 2^128 and 2^-149 are no normal numbers
+  const f32v half =
+      floor(mul(parts.n, splat(0.5f)));  // two factors: 2^128 and 2^-149 are no normal numbers
   const f32v y = add(splat(1), parts.expm1_r);
   return mul(mul(y, exp2_whole(half)), exp2_whole(sub(parts.n, half)));
 }
@@ -59,7 +62,8 @@ FI_INLINE f32v log(f32v x) {
   const f32v normal = select(tiny, mul(x, splat(0x1p23f)), x);
   const s32v exponent = sub(shift_right<23>(as_s32(normal)), splat_s32(126));
   f32v e = sub(to_f32(exponent), select(tiny, splat(23), zero()));
-  f32v m = as_f32(bit_or(bit_and(as_s32(normal), splat_s32(0x7fffff)), splat_s32(0x3f000000)));  // [1/2, 1)
+  f32v m = as_f32(
+      bit_or(bit_and(as_s32(normal), splat_s32(0x7fffff)), splat_s32(0x3f000000)));  // [1/2, 1)
   const maskv low = less(m, splat(kSqrtHalf));
   e = select(low, sub(e, splat(1)), e);
   const f32v f = sub(select(low, add(m, m), m), splat(1));
@@ -80,8 +84,9 @@ FI_INLINE f32v log(f32v x) {
   return select(less(x, zero()), splat(__builtin_nanf("")), y);
 }
 
-/// log(1 + x) for x > -1. The rounding error of w = 1 + x is made good by the factor x / (w - 1), as in W. Kahan's proof
-/// (Goldberg, "What every computer scientist should know about floating-point arithmetic", theorem 4).
+/// log(1 + x) for x > -1. The rounding error of w = 1 + x is made good by the factor x / (w - 1),
+/// as in W. Kahan's proof (Goldberg, "What every computer scientist should know about
+/// floating-point arithmetic", theorem 4).
 FI_INLINE f32v log1p(f32v x) {
   const f32v w = add(splat(1), x), step = sub(w, splat(1));
   const f32v y = mul(log(w), div(x, step));
@@ -89,7 +94,8 @@ FI_INLINE f32v log1p(f32v x) {
   return select(equal(step, zero()), x, infinite);
 }
 
-/// Up to 0.925: x + x q(x^2). Beyond: 1 - exp(-(t + t q(t))), a fit of -log(erfc(t)); from 4 on that rounds to 1.
+/// Up to 0.925: x + x q(x^2). Beyond: 1 - exp(-(t + t q(t))), a fit of -log(erfc(t)); from 4 on
+/// that rounds to 1.
 FI_INLINE f32v erf(f32v x) {
   const f32v t = min(splat(4), abs(x)), s = mul(x, x);
   f32v p = splat(-5.86812845e-4f);
@@ -123,9 +129,7 @@ FI_INLINE f32v tanh(f32v x) {
 }
 
 /// log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)).
-FI_INLINE f32v softplus(f32v x) {
-  return add(max(zero(), x), log1p(exp(sub(zero(), abs(x)))));
-}
+FI_INLINE f32v softplus(f32v x) { return add(max(zero(), x), log1p(exp(sub(zero(), abs(x))))); }
 
 }  // namespace
 }  // namespace fi

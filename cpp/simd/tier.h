@@ -1,5 +1,6 @@
-// The tiers: sets of instructions that kernels are compiled for. Each folder of simd/ holds one: vec.h (the
-// vectors), tier.h (the features it needs), tier.cmake (flags, architecture, rooms served).
+// The tiers: sets of instructions that kernels are compiled for. Each folder of simd/ holds one:
+// vec.h (the vectors), tier.h (the features it needs), tier.cmake (flags, architecture, rooms
+// served).
 #pragma once
 
 #include <cstdint>

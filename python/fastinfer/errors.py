@@ -40,7 +40,8 @@ class FastinferError(Exception):
         self.tensor = tensor
 
     def __str__(self) -> str:
-        where = [f"{kind} {value!r}" for kind, value in (("file", self.file), ("node", self.node), ("tensor", self.tensor)) if value]
+        places = (("file", self.file), ("node", self.node), ("tensor", self.tensor))
+        where = [f"{kind} {value!r}" for kind, value in places if value]
         return f"{', '.join(where)}: {self.reason}" if where else self.reason
 
     def located(self, *, file: str | None = None, node: str | None = None, tensor: str | None = None) -> FastinferError:
@@ -74,7 +75,15 @@ class ExternalDataError(FileFormatError):
 class UnsupportedOperatorError(FastinferError):
     """The model uses operators that fastinfer does not have; all of them are listed. `operators` holds their names."""
 
-    def __init__(self, reason: str, *, operators: tuple[str, ...] = (), file: str | None = None, node: str | None = None, tensor: str | None = None) -> None:
+    def __init__(
+        self,
+        reason: str,
+        *,
+        operators: tuple[str, ...] = (),
+        file: str | None = None,
+        node: str | None = None,
+        tensor: str | None = None,
+    ) -> None:
         super().__init__(reason, file=file, node=node, tensor=tensor)
         self.operators = operators
 

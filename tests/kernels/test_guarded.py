@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from guarded import guarded, guarded_start
 
 TESTS = Path(__file__).resolve().parent.parent

@@ -51,8 +51,13 @@ float run_copy(const float* src, float* dst, int64_t n) {
 
 #define FI_STRING_OF(tier) #tier
 #define FI_STRING(tier) FI_STRING_OF(tier)
-#define FI_INFO(what) \
-  {"peak_f32_" what "__" FI_STRING(FI_TIER), "peak", Tier::FI_TIER, DType::f32, DType::f32, DType::f32}
+#define FI_INFO(what)                        \
+  {"peak_f32_" what "__" FI_STRING(FI_TIER), \
+   "peak",                                   \
+   Tier::FI_TIER,                            \
+   DType::f32,                               \
+   DType::f32,                               \
+   DType::f32}
 
 constexpr Kernel kFma = {FI_INFO("fma"), Kind::fma, int64_t{kAccumulators} * kLanes, run_fma};
 constexpr Kernel kRead = {FI_INFO("read"), Kind::read, 4, run_read};

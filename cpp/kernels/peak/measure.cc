@@ -48,14 +48,16 @@ double measure(const Kernel& kernel, int threads, int64_t bytes, double seconds)
   const auto round = [&](int64_t repeats) {
     const auto start = Clock::now();
     parallel_for(threads, threads, [&](int, int64_t i) {
-      for (int64_t r = 0; r < repeats; ++r) shares[i].result += kernel.run(shares[i].src, shares[i].dst, n);
+      for (int64_t r = 0; r < repeats; ++r)
+        shares[i].result += kernel.run(shares[i].src, shares[i].dst, n);
     });
     return seconds_since(start);
   };
   round(1);  // pages, caches, threads
   const int64_t repeats = repeats_for(round(1));
   double best = round(repeats);
-  for (const auto start = Clock::now(); seconds_since(start) < seconds;) best = std::min(best, round(repeats));
+  for (const auto start = Clock::now(); seconds_since(start) < seconds;)
+    best = std::min(best, round(repeats));
   return static_cast<double>(kernel.units) * n * repeats * threads / best;
 }
 

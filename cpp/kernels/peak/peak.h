@@ -23,8 +23,8 @@ struct Kernel {
   Kind kind;
   int64_t units;  // what one of n stands for: MAC (fma), bytes moved (read: 4; copy: 8)
 
-  /// fma: n rounds; src holds the start value, a and b. read, copy: n elements; a multiple of kBlock. Returns a value that depends
-  /// on all the work, so that none of it can be left out.
+  /// fma: n rounds; src holds the start value, a and b. read, copy: n elements; a multiple of
+  /// kBlock. Returns a value that depends on all the work, so that none of it can be left out.
   float (*run)(const float* src, float* dst, int64_t n);
 };
 inline constexpr int64_t kBlock = 256;
@@ -39,8 +39,9 @@ Table table();
 /// The best row of a kind that a CPU with these features can run; never null.
 const Kernel* find(Kind kind, FeatureMask features);
 
-/// Units per second (MAC, bytes) of `threads` threads together, each with its own share of a buffer of `bytes` (split by
-/// copy into source and destination; fma takes none): the best of the rounds that fit into `seconds`.
+/// Units per second (MAC, bytes) of `threads` threads together, each with its own share of a buffer
+/// of `bytes` (split by copy into source and destination; fma takes none): the best of the rounds
+/// that fit into `seconds`.
 double measure(const Kernel& kernel, int threads, int64_t bytes, double seconds);
 
 /// The formulas in float64, of the same arguments.

@@ -5,7 +5,10 @@
 
 namespace fi::peak {
 
-#define FI_DECLARE(tier) namespace tier { const Kernel* const* rows(int* count); }
+#define FI_DECLARE(tier)                 \
+  namespace tier {                       \
+  const Kernel* const* rows(int* count); \
+  }
 FI_PEAK_TIERS(FI_DECLARE)
 #undef FI_DECLARE
 
@@ -28,10 +31,10 @@ struct Rows {
 Rows collect() {
   Rows rows;
   int n = 0;
-#define FI_ADD(tier)                                  \
-  {                                                   \
-    const Kernel* const* of_tier = tier::rows(&n);    \
-    rows.put_first(of_tier, n);                       \
+#define FI_ADD(tier)                               \
+  {                                                \
+    const Kernel* const* of_tier = tier::rows(&n); \
+    rows.put_first(of_tier, n);                    \
   }
   FI_PEAK_TIERS(FI_ADD)
 #undef FI_ADD

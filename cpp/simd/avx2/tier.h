@@ -1,3 +1,5 @@
 #pragma once
 #include "base/features.h"
-namespace fi::tier_mask { inline constexpr FeatureMask avx2 = feature::avx2 | feature::fma | feature::f16c; }
+namespace fi::tier_mask {
+inline constexpr FeatureMask avx2 = feature::avx2 | feature::fma | feature::f16c;
+}

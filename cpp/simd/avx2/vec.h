@@ -1,4 +1,5 @@
-// AVX2 with FMA and F16C: 8 floats. Every tier's vec.h offers the same operations (see avx512/vec.h).
+// AVX2 with FMA and F16C: 8 floats. Every tier's vec.h offers the same operations (see
+// avx512/vec.h).
 #pragma once
 
 #include <immintrin.h>
@@ -10,9 +11,15 @@
 namespace fi {
 namespace {
 
-struct f32v { __m256 v; };
-struct s32v { __m256i v; };
-struct maskv { __m256 v; };  // all bits of a lane, or none
+struct f32v {
+  __m256 v;
+};
+struct s32v {
+  __m256i v;
+};
+struct maskv {
+  __m256 v;
+};  // all bits of a lane, or none
 constexpr int kLanes = 8;
 
 FI_INLINE __m256i first_lanes(int n) {
@@ -38,8 +45,12 @@ FI_INLINE f32v min(f32v a, f32v b) { return {_mm256_min_ps(a.v, b.v)}; }
 FI_INLINE f32v round_even(f32v a) {
   return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
 }
-FI_INLINE f32v floor(f32v a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
-FI_INLINE f32v ceil(f32v a) { return {_mm256_round_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
+FI_INLINE f32v floor(f32v a) {
+  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
+}
+FI_INLINE f32v ceil(f32v a) {
+  return {_mm256_round_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)};
+}
 
 FI_INLINE maskv less(f32v a, f32v b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
 FI_INLINE maskv less_equal(f32v a, f32v b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
@@ -67,8 +78,14 @@ FI_INLINE s32v add(s32v a, s32v b) { return {_mm256_add_epi32(a.v, b.v)}; }
 FI_INLINE s32v sub(s32v a, s32v b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 FI_INLINE s32v bit_and(s32v a, s32v b) { return {_mm256_and_si256(a.v, b.v)}; }
 FI_INLINE s32v bit_or(s32v a, s32v b) { return {_mm256_or_si256(a.v, b.v)}; }
-template <int n> FI_INLINE s32v shift_left(s32v a) { return {_mm256_slli_epi32(a.v, n)}; }
-template <int n> FI_INLINE s32v shift_right(s32v a) { return {_mm256_srli_epi32(a.v, n)}; }  // logical
+template <int n>
+FI_INLINE s32v shift_left(s32v a) {
+  return {_mm256_slli_epi32(a.v, n)};
+}
+template <int n>
+FI_INLINE s32v shift_right(s32v a) {
+  return {_mm256_srli_epi32(a.v, n)};
+}  // logical
 
 FI_INLINE f32v load_f16(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};

@@ -10,9 +10,15 @@
 namespace fi {
 namespace {
 
-struct f32v { __m512 v; };
-struct s32v { __m512i v; };
-struct maskv { __mmask16 v; };
+struct f32v {
+  __m512 v;
+};
+struct s32v {
+  __m512i v;
+};
+struct maskv {
+  __mmask16 v;
+};
 constexpr int kLanes = 16;
 
 FI_INLINE __mmask16 first_lanes(int n) { return static_cast<__mmask16>((1u << n) - 1); }
@@ -33,9 +39,15 @@ FI_INLINE f32v sqrt(f32v a) { return {_mm512_sqrt_ps(a.v)}; }
 FI_INLINE f32v abs(f32v a) { return {_mm512_abs_ps(a.v)}; }
 FI_INLINE f32v max(f32v a, f32v b) { return {_mm512_max_ps(a.v, b.v)}; }
 FI_INLINE f32v min(f32v a, f32v b) { return {_mm512_min_ps(a.v, b.v)}; }
-FI_INLINE f32v round_even(f32v a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)}; }
-FI_INLINE f32v floor(f32v a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)}; }
-FI_INLINE f32v ceil(f32v a) { return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)}; }
+FI_INLINE f32v round_even(f32v a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+FI_INLINE f32v floor(f32v a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)};
+}
+FI_INLINE f32v ceil(f32v a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)};
+}
 
 FI_INLINE maskv less(f32v a, f32v b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
 FI_INLINE maskv less_equal(f32v a, f32v b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
@@ -55,10 +67,18 @@ FI_INLINE s32v add(s32v a, s32v b) { return {_mm512_add_epi32(a.v, b.v)}; }
 FI_INLINE s32v sub(s32v a, s32v b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 FI_INLINE s32v bit_and(s32v a, s32v b) { return {_mm512_and_si512(a.v, b.v)}; }
 FI_INLINE s32v bit_or(s32v a, s32v b) { return {_mm512_or_si512(a.v, b.v)}; }
-template <int n> FI_INLINE s32v shift_left(s32v a) { return {_mm512_slli_epi32(a.v, n)}; }
-template <int n> FI_INLINE s32v shift_right(s32v a) { return {_mm512_srli_epi32(a.v, n)}; }  // logical
+template <int n>
+FI_INLINE s32v shift_left(s32v a) {
+  return {_mm512_slli_epi32(a.v, n)};
+}
+template <int n>
+FI_INLINE s32v shift_right(s32v a) {
+  return {_mm512_srli_epi32(a.v, n)};
+}  // logical
 
-FI_INLINE f32v load_f16(const uint16_t* p) { return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))}; }
+FI_INLINE f32v load_f16(const uint16_t* p) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
+}
 
 FI_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

@@ -1,3 +1,5 @@
 #pragma once
 #include "base/features.h"
-namespace fi::tier_mask { inline constexpr FeatureMask neon = feature::neon; }
+namespace fi::tier_mask {
+inline constexpr FeatureMask neon = feature::neon;
+}

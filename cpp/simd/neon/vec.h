@@ -1,5 +1,5 @@
-// NEON (ARMv8-A): 4 floats. Every tier's vec.h offers the same operations (see avx512/vec.h). max and min give NaN if
-// either operand is NaN.
+// NEON (ARMv8-A): 4 floats. Every tier's vec.h offers the same operations (see avx512/vec.h). max
+// and min give NaN if either operand is NaN.
 #pragma once
 
 #include <arm_neon.h>
@@ -11,9 +11,15 @@
 namespace fi {
 namespace {
 
-struct f32v { float32x4_t v; };
-struct s32v { int32x4_t v; };
-struct maskv { uint32x4_t v; };  // all bits of a lane, or none
+struct f32v {
+  float32x4_t v;
+};
+struct s32v {
+  int32x4_t v;
+};
+struct maskv {
+  uint32x4_t v;
+};  // all bits of a lane, or none
 constexpr int kLanes = 4;
 
 FI_INLINE f32v zero() { return {vdupq_n_f32(0)}; }
@@ -66,8 +72,12 @@ FI_INLINE s32v add(s32v a, s32v b) { return {vaddq_s32(a.v, b.v)}; }
 FI_INLINE s32v sub(s32v a, s32v b) { return {vsubq_s32(a.v, b.v)}; }
 FI_INLINE s32v bit_and(s32v a, s32v b) { return {vandq_s32(a.v, b.v)}; }
 FI_INLINE s32v bit_or(s32v a, s32v b) { return {vorrq_s32(a.v, b.v)}; }
-template <int n> FI_INLINE s32v shift_left(s32v a) { return {vshlq_n_s32(a.v, n)}; }
-template <int n> FI_INLINE s32v shift_right(s32v a) {  // logical
+template <int n>
+FI_INLINE s32v shift_left(s32v a) {
+  return {vshlq_n_s32(a.v, n)};
+}
+template <int n>
+FI_INLINE s32v shift_right(s32v a) {  // logical
   return {vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v), n))};
 }
 

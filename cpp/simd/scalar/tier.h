@@ -1,3 +1,5 @@
 #pragma once
 #include "base/features.h"
-namespace fi::tier_mask { inline constexpr FeatureMask scalar = 0; }
+namespace fi::tier_mask {
+inline constexpr FeatureMask scalar = 0;
+}

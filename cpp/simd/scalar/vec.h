@@ -1,5 +1,6 @@
-// Portable C++: 4 floats in a generic 128-bit vector, which GCC and Clang bring to SSE2 or NEON. Every tier's vec.h
-// offers the same operations (see avx512/vec.h). fma is a multiplication and an addition: the baseline has no other.
+// Portable C++: 4 floats in a generic 128-bit vector, which GCC and Clang bring to SSE2 or NEON.
+// Every tier's vec.h offers the same operations (see avx512/vec.h). fma is a multiplication and an
+// addition: the baseline has no other.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,15 @@ typedef float f32x4 __attribute__((vector_size(16)));
 typedef int32_t s32x4 __attribute__((vector_size(16)));
 typedef uint32_t u32x4 __attribute__((vector_size(16)));
 
-struct f32v { f32x4 v; };
-struct s32v { s32x4 v; };
-struct maskv { s32x4 v; };  // all bits of a lane, or none
+struct f32v {
+  f32x4 v;
+};
+struct s32v {
+  s32x4 v;
+};
+struct maskv {
+  s32x4 v;
+};  // all bits of a lane, or none
 constexpr int kLanes = 4;
 
 FI_INLINE f32v zero() { return {f32x4{}}; }
@@ -43,8 +50,14 @@ FI_INLINE s32v add(s32v a, s32v b) { return {(s32x4)((u32x4)a.v + (u32x4)b.v)}; 
 FI_INLINE s32v sub(s32v a, s32v b) { return {(s32x4)((u32x4)a.v - (u32x4)b.v)}; }
 FI_INLINE s32v bit_and(s32v a, s32v b) { return {a.v & b.v}; }
 FI_INLINE s32v bit_or(s32v a, s32v b) { return {a.v | b.v}; }
-template <int n> FI_INLINE s32v shift_left(s32v a) { return {(s32x4)((u32x4)a.v << n)}; }
-template <int n> FI_INLINE s32v shift_right(s32v a) { return {(s32x4)((u32x4)a.v >> n)}; }  // logical
+template <int n>
+FI_INLINE s32v shift_left(s32v a) {
+  return {(s32x4)((u32x4)a.v << n)};
+}
+template <int n>
+FI_INLINE s32v shift_right(s32v a) {
+  return {(s32x4)((u32x4)a.v >> n)};
+}  // logical
 
 FI_INLINE maskv less(f32v a, f32v b) { return {a.v < b.v}; }
 FI_INLINE maskv less_equal(f32v a, f32v b) { return {a.v <= b.v}; }
@@ -70,7 +83,8 @@ FI_INLINE f32v min(f32v a, f32v b) { return select({a.v < b.v}, a, b); }
 FI_INLINE f32v with_sign_of(f32v sign, f32v magnitude) {
   return as_f32(bit_or(bit_and(as_s32(sign), splat_s32(INT32_MIN)), as_s32(magnitude)));
 }
-/// From 2^23 on every float is whole; below, adding and taking away 2^23 leaves the nearest whole number.
+/// From 2^23 on every float is whole; below, adding and taking away 2^23 leaves the nearest whole
+/// number.
 FI_INLINE f32v round_even(f32v a) {
   const f32v magnitude = abs(a), whole = splat(0x1p23f);
   const f32v rounded = sub(add(magnitude, whole), whole);
@@ -91,7 +105,9 @@ FI_INLINE float reduce_max(f32v a) {
   return x > y ? x : y;
 }
 
-FI_INLINE s32v to_s32(f32v a) { return {__builtin_convertvector(round_even(a).v, s32x4)}; }  // nearest even
+FI_INLINE s32v to_s32(f32v a) {
+  return {__builtin_convertvector(round_even(a).v, s32x4)};
+}  // nearest even
 FI_INLINE f32v to_f32(s32v a) { return {__builtin_convertvector(a.v, f32x4)}; }
 
 FI_INLINE f32v load_f16(const uint16_t* p) {

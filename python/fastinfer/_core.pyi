@@ -1,0 +1,52 @@
+"""The C++ core (cpp/bindings, one file for each part)."""
+
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+
+class CoreError(Exception):
+    """args: (kind, node, tensor, reason), kinds as in cpp/base/error.h; node and tensor may be ""."""
+
+    kind: str
+    node: str
+    tensor: str
+    reason: str
+
+class CacheBytes(TypedDict):
+    l1d: int
+    l2: int
+    l3: int
+
+class BuildConfig(TypedDict):
+    version: str
+    compiler: str
+    tiers_compiled: list[str]
+    tiers_usable: list[str]
+    tiers_not_usable: dict[str, str]
+    features: list[str]
+    cpus: int
+    threads: int
+    cache_bytes: CacheBytes
+
+def build_config() -> BuildConfig:
+    """Version, compiler, tiers (compiled, usable, and why not), CPU features, threads, cache sizes."""
+
+def kernels() -> list[dict[str, Any]]:
+    """Every row of every kernel table: name, family, tier, lhs, rhs, dst, usable, and properties of its own."""
+
+def run_kernel(name: str, **kwargs: Any) -> Any:
+    """Runs one kernel over NumPy arrays; arguments as its cpp/bindings/run_<family>.cc says."""
+
+def run_reference(family: str, **kwargs: Any) -> Any:
+    """The family's float64 reference, of the same arguments."""
+
+def measure_peak(kind: str, threads: int = 1, bytes: int = 0, isa: str = "", seconds: float = 0.02) -> float:
+    """The most that this machine does per second: MAC for kind "fma", bytes moved for "read" and "copy"."""
+
+def _pool_run(
+    threads: int, tasks: int, inner: int = 0, microseconds: int = 0
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...
+def _pool_flushing(threads: int, tasks: int) -> npt.NDArray[np.int64]: ...
+def _pool_started() -> int: ...
+def _cgroup_quota(root: str, self: str) -> float: ...

@@ -1,0 +1,49 @@
+"""What the tests of the code itself share: where its files are, and what its build files say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+CPP = ROOT / "cpp"
+PYTHON = ROOT / "python" / "fastinfer"
+CPP_ENDINGS = {".cc", ".h", ".inl"}
+
+
+def cpp_files() -> list[Path]:
+    return sorted(p for top in (CPP, ROOT / "bench") for p in top.rglob("*") if p.suffix in CPP_ENDINGS)
+
+
+def python_files() -> list[Path]:
+    return sorted(p for p in PYTHON.rglob("*") if p.suffix in {".py", ".pyi"})
+
+
+def source_files() -> Iterator[Path]:
+    """Every file that people write and read."""
+    yield from cpp_files()
+    for top in ("python", "bench", "tests"):
+        yield from (p for p in (ROOT / top).rglob("*") if p.suffix in {".py", ".pyi"})
+    yield from CPP.rglob("*.cmake")
+    yield from CPP.rglob("CMakeLists.txt")
+
+
+def tier_setting(tier: str, name: str) -> str:
+    """FI_<name>_<tier> of simd/<tier>/tier.cmake, as written."""
+    text = (CPP / "simd" / tier / "tier.cmake").read_text()
+    found = re.search(rf"set\(FI_{name}_{tier}\s+([^)]*)\)", text)
+    assert found, f"{tier}/tier.cmake does not set FI_{name}_{tier}"
+    return " ".join(found[1].replace('"', "").split())
+
+
+def tiers() -> list[str]:
+    return sorted(p.parent.name for p in CPP.glob("simd/*/tier.cmake"))
+
+
+def tier_sources() -> dict[str, list[Path]]:
+    """Room to the sources that are compiled once per tier."""
+    rooms: dict[str, list[Path]] = {}
+    for room, files in re.findall(r"fi_room\((\w+)[^)]*?TIER_SOURCES\s+([^)]*)\)", (CPP / "rooms.cmake").read_text()):
+        rooms[room] = [CPP / "kernels" / room / name for name in files.split()]
+    return rooms

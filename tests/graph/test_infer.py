@@ -183,7 +183,7 @@ _WEIRD = st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=3), _
 _SHAPES = st.lists(st.integers(0, 5), max_size=5).map(tuple)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, derandomize=True)
 @given(st.data())
 def test_nothing_but_typed_errors_leaks(data: st.DataObject) -> None:
     """Any operator, any inputs, any attributes: types, NeedValue, NeedRun or a FastinferError."""

@@ -9,6 +9,8 @@ from fastinfer.errors import AttributeValueError, ShapeError
 
 Shape = tuple[int, ...]
 
+_ALL = (2**31 - 1, 2**63 - 1)
+
 
 def normalize_axis(axis: int, rank: int) -> int:
     """The axis counted from 0; a negative one counts from the end."""
@@ -104,11 +106,24 @@ def slice_bounds(
         )
     bounds = [(0, size, 1) for size in shape]
     for axis, start, end, step in zip(normalize_axes(axes, len(shape)), starts, ends, steps, strict=True):
-        if step == 0:
-            raise AttributeValueError("a slice's step must not be 0")
-        taken = range(shape[axis])[start:end:step]
-        bounds[axis] = (taken.start, len(taken), step)
+        bounds[axis] = _taken(shape[axis], start, end, step)
     return bounds
+
+
+def _taken(size: int, start: int, end: int, step: int) -> tuple[int, int, int]:
+    """One axis of a Slice: as Python's slices, but going backwards a start before the first element is the first, and
+    the largest integer as the end means all that is left in either direction, as onnxruntime has it."""
+    if step == 0:
+        raise AttributeValueError("a slice's step must not be 0")
+    start = start + size if start < 0 else start
+    if end in _ALL:
+        end = size if step > 0 else -1
+    elif end < 0:
+        end += size
+    least, most = (0, size) if step > 0 else (-1, size - 1)
+    start, end = min(max(start, 0), most), min(max(end, least), most)
+    count = max(-((start - end) // step), 0)
+    return (start, count, step) if count else (0, 0, 1)
 
 
 def split_sizes(size: int, parts: int, split: Sequence[int] | None) -> list[int]:

@@ -263,14 +263,15 @@ def test_function_that_passes_its_input_through() -> None:
     assert [(node.op, node.inputs, node.outputs) for node in graph.nodes] == [("Identity", ["x"], ["y"])]
 
 
-def test_functions_that_never_end() -> None:
+def test_functions_that_never_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fastinfer.file.onnx.functions._NODE_LIMIT", 1000)
     itself = function("Itself", [call("Itself", "a", "b")])
     with pytest.raises(GraphError, match="more than 32 deep"):
         opened(with_functions(model([call("Itself", "x", "y")]), itself))
     doubling = [function(f"F{i}", [call(f"F{i + 1}", "a", "t"), call(f"F{i + 1}", "t", "b")]) for i in range(30)] + [
         function("F30", [helper.make_node("Relu", ["a"], ["b"])])
     ]
-    with pytest.raises(GraphError, match="more than 262144 nodes"):
+    with pytest.raises(GraphError, match="more than 1000 nodes"):
         opened(with_functions(model([call("F0", "x", "y")]), *doubling))
 
 
@@ -365,7 +366,7 @@ def test_malformed_graphs() -> None:
         (model([relu], outputs=[info("z")]), GraphError, "no node makes"),
         (model([relu, relu]), GraphError, "twice"),
         (model([ADD], inputs=[info("x"), info("x")], weights={"w": W}), GraphError, "twice"),
-        (model([*circle, relu]), CyclicGraphError, ""),
+        (model([*circle, relu]), CyclicGraphError, "circle|cycle"),
         (model([helper.make_node("Relu", [], ["y"])]), GraphError, "input 0 of Relu is missing"),
         (model([helper.make_node("Sum", [""], ["y"])]), GraphError, "input 0 of Sum is missing"),
         (model([helper.make_node("Relu", ["x", "x"], ["y"])]), GraphError, "at most 1"),

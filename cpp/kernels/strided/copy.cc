@@ -144,11 +144,11 @@ int contiguous_loop(const Nest& nest, int64_t size) {
 
 OperationPtr make_move(Nest nest, int64_t size) {
   const int inner = nest.rank - 1;
-  if (inner < 0 || nest.stride[1][inner] != size) return std::make_unique<MoveRows>(nest, size);
+  if (inner < 0 || nest.size() == 0 || nest.stride[1][inner] != size)
+    return std::make_unique<MoveRows>(nest, size);
   if (nest.stride[0][inner] == size) {
     const int64_t bytes = nest.shape[inner] * size;
-    if (inner == 0 || bytes > kShortRun || bytes == 0)
-      return std::make_unique<MoveRows>(nest, size);
+    if (inner == 0 || bytes > kShortRun) return std::make_unique<MoveRows>(nest, size);
     int64_t unused[kMaxOperands];
     nest.remove(inner, unused);
     return std::make_unique<MoveShortRuns>(nest, bytes);

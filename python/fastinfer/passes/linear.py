@@ -27,24 +27,32 @@ def output_channels(node: Node, editor: Editor) -> int | None:
     if weight is None or not weight.dtype.is_float or node.activation is not None or node.input(3):
         return None
     if node.op == "Gemm":
-        if len(weight.shape) != 2 or not _gemm_bias_fits(node, editor):
+        if len(weight.shape) != 2:
             return None
-        return weight.shape[0 if attribute(node, "transB") else 1]
-    if node.input(2) and node.input(2) not in editor.graph.weights:
+        channels = weight.shape[0 if attribute(node, "transB") else 1]
+        return channels if _gemm_bias_fits(node, channels, editor) else None
+    # Shapes that do not fit together are inference's to refuse: nothing is folded into such a node.
+    groups = int(attribute(node, "group"))
+    if len(weight.shape) < 3 or weight.shape[0] % groups:
         return None
-    return weight.shape[0] if node.op == "Conv" else weight.shape[1] * int(attribute(node, "group"))
+    channels = weight.shape[0] if node.op == "Conv" else weight.shape[1] * groups
+    if node.input(2):
+        bias = editor.graph.weights.get(node.input(2))
+        if bias is None or bias.shape != (channels,):
+            return None
+    return channels
 
 
 def output_rank(node: Node, editor: Editor) -> int:
     return len(editor.graph.weights[node.inputs[1]].shape)
 
 
-def _gemm_bias_fits(node: Node, editor: Editor) -> bool:
+def _gemm_bias_fits(node: Node, channels: int, editor: Editor) -> bool:
     """Whether C is absent, a number, or one number for each column."""
     if not node.input(2):
         return True
     c = editor.constant(node.input(2))
-    return c is not None and c.ndim <= 2 and (c.ndim < 2 or c.shape[0] == 1)
+    return c is not None and c.shape in ((), (1,), (1, 1), (channels,), (1, channels))
 
 
 def channel_vector(value: Array | None, channels: int, rank: int) -> Doubles | None:

@@ -103,8 +103,12 @@ def _resize_axis(node: Node, x: Array, axis: int, geometry: ResizeGeometry) -> A
 def resize(
     node: Node, x: Array, roi: Array | None = None, scales: Array | None = None, sizes: Array | None = None
 ) -> tuple[Array, ...]:
-    """Integers are interpolated in float32 and truncated."""
     geometry = resize_geometry(node, x.shape, *(None if v is None else v.tolist() for v in (roi, scales, sizes)))
+    return (resize_by(node, x, geometry),)
+
+
+def resize_by(node: Node, x: Array, geometry: ResizeGeometry) -> Array:
+    """Resize to a geometry that is resolved already. Integers are interpolated in float32 and truncated."""
     y = x
     if x.dtype.kind != "f" and get_str(node, "mode") != "nearest":
         y = x.astype(np.float32)
@@ -112,4 +116,4 @@ def resize(
     for axis, size in enumerate(geometry.size):
         if size != x.shape[axis] or geometry.scales[axis] != 1 or crops:
             y = _resize_axis(node, y, axis, geometry)
-    return (y.astype(x.dtype, copy=False),)
+    return y.astype(x.dtype, copy=False)

@@ -14,7 +14,7 @@ import numpy as np
 
 from fastinfer import _core
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.ir import Graph, TensorType
+from fastinfer.graph.ir import Graph, Node, TensorType
 from fastinfer.graph.weight import Array
 from fastinfer.plan.report import PlanRow, plan_rows
 from fastinfer.session.binding import Binder, NeedFeed, Stage
@@ -97,7 +97,7 @@ class Engine:
         assert node is not None
         arrays = [self._array(name, env) if name else None for name in node.inputs]
         with core_errors(self.graph.file):
-            results = _core.run_dynamic(_DYNAMIC[node.op], arrays, dict(node.attributes))
+            results = _core.run_dynamic(_DYNAMIC[node.op], arrays[:2], _dynamic_attributes(node, arrays))
         env.update(zip((name for name in node.outputs), results, strict=False))
 
     def _array(self, name: str, env: Mapping[str, Array]) -> Array:
@@ -179,6 +179,12 @@ class Engine:
 
 
 _DYNAMIC = {"NonZero": "nonzero", "NonMaxSuppression": "non_max_suppression", "Compress": "compress"}
+
+
+def _dynamic_attributes(node: Node, arrays: list[Array | None]) -> dict[str, Any]:
+    """The node's attributes; the limits of NonMaxSuppression, which are inputs, are among them."""
+    limits = zip(("max_output_boxes_per_class", "iou_threshold", "score_threshold"), arrays[2:], strict=False)
+    return {**node.attributes, **{name: array.item() for name, array in limits if array is not None}}
 
 
 def _after_fork() -> None:

@@ -124,6 +124,7 @@ def pad(node: Node, context: Context) -> list[TensorType]:
         context.same_dtype(0, 2)
         if prod(value.shape) != 1:
             raise context.shape_error(f"the value is a scalar, has shape {value.shape}", 2)
+        context.value(2)
     shape = []
     for axis, (size, begin, end) in enumerate(zip(x.shape, begins, ends, strict=True)):
         padded = size + begin + end
@@ -157,9 +158,9 @@ def depth_space(node: Node, context: Context) -> list[TensorType]:
 
 @infer("Trilu")
 def trilu(node: Node, context: Context) -> list[TensorType]:
-    x, k = context.need(0), context.type(1)
+    x = context.need(0)
     if len(x.shape) < 2:
         raise context.shape_error(f"wants at least 2 axes, got shape {x.shape}", 0)
-    if k is not None and prod(k.shape) != 1:
-        raise context.shape_error(f"wants a single integer, has shape {k.shape}", 1)
+    if context.has(1):
+        context.int_scalar(1)
     return [x]

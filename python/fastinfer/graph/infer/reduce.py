@@ -40,8 +40,7 @@ def cumsum(node: Node, context: Context) -> list[TensorType]:
     x, axis = context.need(0), context.need(1)
     if axis.dtype not in (DType.S64, DType.S32):
         raise context.dtype_error(f"wants s64 or s32, got {axis.dtype.value}", 1)
-    if axis.shape not in ((), (1,)):
-        raise context.shape_error(f"wants a single axis, has shape {axis.shape}", 1)
+    normalize_axis(context.int_scalar(1), len(x.shape))
     if x.dtype is DType.BOOL:
         raise context.dtype_error("CumSum does not take booleans", 0)
     return [x]

@@ -144,7 +144,7 @@ def _binary(node: Node, builder: Builder) -> None:
 def _mod(node: Node, builder: Builder) -> None:
     shape = builder.type(node.outputs[0]).shape
     a, b = (builder.read_broadcast(name, shape) for name in node.inputs)
-    function = "fmod" if attribute(node, "fmod") or a.dtype.is_float else "mod"
+    function = "fmod" if attribute(node, "fmod") else "mod"
     builder.step("binary", [a, b], [builder.output(node.outputs[0])], function=function)
 
 
@@ -181,6 +181,13 @@ def _identity(node: Node, builder: Builder) -> None:
         return
     alpha = activation.alpha
     unary(node, builder, activation.kind, 1.0 if activation.kind == "silu" and not alpha else alpha, activation.beta)
+
+
+@lower("EyeLike")
+def _eye_like(node: Node, builder: Builder) -> None:
+    kind = builder.type(node.outputs[0])
+    eye = np.eye(kind.shape[0], kind.shape[1], attribute(node, "k"), kind.dtype.numpy)
+    builder.define(node.outputs[0], builder.constant_array(eye))
 
 
 @lower("ConstantOfShape")

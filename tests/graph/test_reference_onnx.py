@@ -15,16 +15,12 @@ from fastinfer.graph.operators import OPERATORS
 from fastinfer.reference import evaluate
 from onnx_nodes import arrays, assert_close, node_tests, operators, plain_types
 
-OPSET_1 = "the model's opset is 1; files of opset 7 and newer are read"
 TRAINING = "training mode; networks are run here, not trained"
 ALIGN_CORNERS = (
     "the expected coordinates divide by a fractional scale * length, less 1; fastinfer divides by the output's length, "
     "less 1, as do the standard's text and onnxruntime"
 )
 EXPECTED_FAILURES = {
-    "test_not_2d": OPSET_1,
-    "test_not_3d": OPSET_1,
-    "test_not_4d": OPSET_1,
     "test_resize_downsample_scales_linear_align_corners": ALIGN_CORNERS,
     "test_resize_downsample_scales_cubic_align_corners": ALIGN_CORNERS,
     "test_attention_4d_causal_fp16_expanded": "one float16 ulp on 2 of 192 elements, after many operators",

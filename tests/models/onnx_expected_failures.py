@@ -6,16 +6,12 @@ fails, and one that is here and passes or fails in another way, both fail the su
 
 from __future__ import annotations
 
-OPSET = ("FileFormatError", "the model's opset is 1; files of opset 7 and newer are read")
 TRAINING = ("UnsupportedOperatorError", "training mode; networks are run here, not trained")
 CUBIC = ("UnsupportedOperatorError", "Resize in mode cubic has no kernel yet")
 SPATIAL = ("UnsupportedOperatorError", "convolutions have 1 or 2 spatial axes")
 F64 = ("DTypeError", "matrix products and softmax are computed in f32; f64 is for arithmetic and data movement")
 
 EXPECTED_FAILURES: dict[str, tuple[str, str]] = {
-    "test_not_2d": OPSET,
-    "test_not_3d": OPSET,
-    "test_not_4d": OPSET,
     "test_batchnorm_epsilon_training_mode": TRAINING,
     "test_batchnorm_example_training_mode": TRAINING,
     "test_training_dropout": TRAINING,

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastinfer.graph.geometry import ResizeGeometry
 from fastinfer.graph.ir import Activation, Node
 from fastinfer.graph.weight import Weight
 from fastinfer.plan.records import Program, StepRecord, TensorRecord
 from fastinfer.reference import evaluate
+from fastinfer.reference.resize import resize_by
 
 Array = npt.NDArray[Any]
 
@@ -178,6 +180,8 @@ def _unary(step: StepRecord, x: list[Array | None], y: list[Array]) -> tuple[Arr
     named = {"selu": ("alpha", "gamma"), "hard_sigmoid": ("alpha", "beta")}
     named["is_inf"] = ("detect_negative", "detect_positive")
     attributes: dict[str, Any] = dict(zip(named.get(str(function), ("alpha",)), (alpha, beta), strict=False))
+    if function == "is_inf":
+        attributes = {name: int(value) for name, value in attributes.items()}
     if function in ("gelu", "gelu_tanh"):
         attributes = {"approximate": "tanh" if function == "gelu_tanh" else "none"}
     return _call(UNARY[str(function)], [value], **attributes)
@@ -207,18 +211,15 @@ def _arg_reduce(step: StepRecord, x: list[Array | None], y: list[Array]) -> tupl
 
 
 def _resize(step: StepRecord, x: list[Array | None], y: list[Array]) -> tuple[Array, ...]:
-    a = step.attributes
-    roi = None
-    if "roi" in a:
-        begin_end = np.asarray(a["roi"], np.float32)
-        roi = np.concatenate([[0, 0], begin_end[:2], [1, 1], begin_end[2:]]).astype(np.float32)
-    scales = np.asarray([1, 1, *a["scales"]], np.float32)  # type: ignore[misc]
-    return _call(
-        "Resize", [x[0], roi, scales],
-        mode=a["mode"], coordinate_transformation_mode=a["coordinate_mode"], nearest_mode=a["nearest_mode"],
-        antialias=int(a["antialias"]), exclude_outside=int(a["exclude_outside"]),  # type: ignore[arg-type]
-        extrapolation_value=a["extrapolation_value"],
-    )  # fmt: skip
+    a, source = step.attributes, x[0]
+    assert source is not None
+    roi = a.get("roi", [0.0, 0.0, 1.0, 1.0])
+    geometry = ResizeGeometry(y[0].shape, (1, 1, *a["scales"]), (0, 0, *roi[:2]), (1, 1, *roi[2:]))  # type: ignore
+    names = ("mode", "nearest_mode", "extrapolation_value")
+    attributes: dict[str, Any] = {name: a[name] for name in names}
+    attributes |= {name: int(a[name]) for name in ("antialias", "exclude_outside")}  # type: ignore[arg-type]
+    attributes["coordinate_transformation_mode"] = a["coordinate_mode"]
+    return (resize_by(Node("Resize", ["x"], ["y"], attributes), source, geometry),)
 
 
 def _pad(step: StepRecord, x: list[Array | None], y: list[Array]) -> tuple[Array, ...]:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from fastinfer.errors import FileFormatError, TruncatedFileError
 
-FIELD_LIMIT = 1 << 24  # fields in one file: a file of empty messages must not become gigabytes of objects
+FIELD_LIMIT = 1 << 22  # fields in one file: a file of empty messages must not become gigabytes of objects
 
 _FLOAT = struct.Struct("<f")
 _DOUBLE = struct.Struct("<d")

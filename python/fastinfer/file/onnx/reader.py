@@ -77,7 +77,7 @@ def _check_supported(nodes: list[OpsetNode]) -> None:
     for found in nodes:
         node, domain = found.node, standard_domain(found.node.domain)
         if domain or not (node.op_type in OPERATORS or node.op_type in RULES):
-            missing[f"{domain}::{node.op_type}" if domain else node.op_type] += 1
+            missing[f"{domain}::{node.op_type}" if domain else node.op_type or "(no name)"] += 1
     if missing:
         listed = ", ".join(f"{name} ({count} of {len(nodes)} nodes)" for name, count in sorted(missing.items()))
         raise UnsupportedOperatorError(f"unsupported operators: {listed}", operators=tuple(sorted(missing)))

@@ -7,9 +7,13 @@ fails, and one that is here and passes or fails in another way, both fail the su
 from __future__ import annotations
 
 TRAINING = ("UnsupportedOperatorError", "training mode; networks are run here, not trained")
-CUBIC = ("UnsupportedOperatorError", "Resize in mode cubic has no kernel yet")
 SPATIAL = ("UnsupportedOperatorError", "convolutions have 1 or 2 spatial axes")
 F64 = ("DTypeError", "matrix products and softmax are computed in f32; f64 is for arithmetic and data movement")
+ALIGN_CORNERS = (
+    "differs",
+    "the expected coordinates divide by a fractional scale * length, less 1; fastinfer divides by the output's length, "
+    "less 1, as do the standard's text and onnxruntime",
+)
 
 EXPECTED_FAILURES: dict[str, tuple[str, str]] = {
     "test_batchnorm_epsilon_training_mode": TRAINING,
@@ -21,24 +25,10 @@ EXPECTED_FAILURES: dict[str, tuple[str, str]] = {
     "test_training_dropout_zero_ratio": TRAINING,
     "test_training_dropout_zero_ratio_mask": TRAINING,
     "test_convtranspose_3d": SPATIAL,
-    "test_resize_downsample_scales_cubic": CUBIC,
-    "test_resize_downsample_scales_cubic_A_n0p5_exclude_outside": CUBIC,
-    "test_resize_downsample_scales_cubic_align_corners": CUBIC,
-    "test_resize_downsample_scales_cubic_antialias": CUBIC,
-    "test_resize_downsample_sizes_cubic": CUBIC,
-    "test_resize_downsample_sizes_cubic_antialias": CUBIC,
-    "test_resize_upsample_scales_cubic": CUBIC,
-    "test_resize_upsample_scales_cubic_A_n0p5_exclude_outside": CUBIC,
-    "test_resize_upsample_scales_cubic_align_corners": CUBIC,
-    "test_resize_upsample_scales_cubic_asymmetric": CUBIC,
-    "test_resize_upsample_sizes_cubic": CUBIC,
     "test_attention_local_window_gqa_rank4_mask_expanded": F64,
     "test_flexattention_double_expanded_ver26": F64,
-    "test_resize_downsample_scales_linear_align_corners": (
-        "differs",
-        "the expected coordinates divide by a fractional scale * length, less 1; fastinfer divides by the output's "
-        "length, less 1, as do the standard's text and onnxruntime",
-    ),
+    "test_resize_downsample_scales_cubic_align_corners": ALIGN_CORNERS,
+    "test_resize_downsample_scales_linear_align_corners": ALIGN_CORNERS,
     "test_attention_4d_causal_fp16_expanded": (
         "differs",
         "one float16 ulp on 2 of 192 elements: float16 chains are computed in f32",

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from fastinfer.errors import FastinferError, UnsupportedOperatorError
 from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.ir import Graph, TensorType
-from fastinfer.plan.lower import convolution, elementwise, movement, normalization, product, reduction, window
+from fastinfer.plan.lower import convolution, elementwise, movement, normalization, product, reduction, resize, window
 from fastinfer.plan.lower.builder import Builder
 from fastinfer.plan.lower.place import place
 from fastinfer.plan.lower.registry import LOWERINGS, lower
@@ -21,7 +21,16 @@ from fastinfer.plan.records import Program
 
 __all__ = ["LOWERINGS", "Builder", "DerivedWeights", "lower", "lower_graph"]
 
-_ROOMS = (convolution, elementwise, movement, normalization, product, reduction, window)  # they register themselves
+_ROOMS = (
+    convolution,
+    elementwise,
+    movement,
+    normalization,
+    product,
+    reduction,
+    resize,
+    window,
+)  # they register themselves
 
 
 def lower_graph(

@@ -1,4 +1,4 @@
-"""Pooling and resizing. f32 pictures take the NHWC kernels, anything else the strided room."""
+"""Pooling. f32 pictures take the NHWC kernels, anything else the strided room."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from fastinfer.errors import UnsupportedOperatorError
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.geometry import pool_window, resize_geometry
+from fastinfer.graph.geometry import pool_window
 from fastinfer.graph.ir import Node
 from fastinfer.graph.operators import attribute
 from fastinfer.plan.lower import view as views
@@ -70,46 +70,3 @@ def _global_pool(node: Node, builder: Builder) -> None:
     if kind is None and attribute(node, "p") == 2:
         function = "l2"
     reduce_axes(node, builder, function, list(range(2, len(shape))))
-
-
-@lower("Resize")
-def _resize(node: Node, builder: Builder) -> None:
-    """Pictures, along height and width; nearest and linear."""
-    kind = builder.type(node.inputs[0])
-    roi, scales = (builder.known(node, i) for i in (1, 2))
-    sizes = builder.ints(node, 3)
-    geometry = resize_geometry(
-        node,
-        kind.shape,
-        None if roi is None else [float(v) for v in roi.reshape(-1)],
-        None if scales is None else [float(v) for v in scales.reshape(-1)],
-        sizes,
-    )
-    if geometry.size == kind.shape and all(s == 1 for s in geometry.scales):
-        builder.define(node.outputs[0], builder.read(node.inputs[0]))
-        return
-    mode = attribute(node, "mode")
-    coordinates = attribute(node, "coordinate_transformation_mode")
-    refused = None
-    if not _is_picture(node, builder):
-        refused = f"an input of {kind.dtype.value} {kind.shape}"
-    elif geometry.size[:2] != kind.shape[:2]:
-        refused = "other axes than height and width"
-    elif mode == "cubic":
-        refused = "mode cubic"
-    if refused:
-        raise UnsupportedOperatorError(f"Resize does not do {refused}", operators=("Resize",), node=node.label())
-    extra = 4 - len(kind.shape)
-    attributes: dict[str, Any] = {
-        "mode": mode,
-        "coordinate_mode": coordinates,
-        "nearest_mode": attribute(node, "nearest_mode"),
-        "scales": [*(1.0,) * extra, *geometry.scales[2:]],
-        "antialias": bool(attribute(node, "antialias")),
-        "exclude_outside": bool(attribute(node, "exclude_outside")),
-        "extrapolation_value": float(attribute(node, "extrapolation_value")),
-    }
-    if coordinates == "tf_crop_and_resize":
-        begin = [*(0.0,) * extra, *geometry.roi_begin[2:]]
-        attributes["roi"] = [*begin, *(1.0,) * extra, *geometry.roi_end[2:]]
-    builder.step("resize", [builder.read_image(node.inputs[0])], [builder.output_image(node.outputs[0])], **attributes)

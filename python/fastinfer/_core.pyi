@@ -41,6 +41,9 @@ def run_kernel(name: str, **kwargs: Any) -> Any:
 def run_reference(family: str, **kwargs: Any) -> Any:
     """The family's float64 reference, of the same arguments."""
 
+def run_dynamic(op: str, arrays: list[npt.NDArray[Any]], attributes: dict[str, Any]) -> list[npt.NDArray[Any]]:
+    """Runs an operator whose output size depends on data: nonzero, compress, non_max_suppression."""
+
 def measure_peak(kind: str, threads: int = 1, bytes: int = 0, isa: str = "", seconds: float = 0.02) -> float:
     """The most that this machine does per second: MAC for kind "fma", bytes moved for "read" and "copy"."""
 

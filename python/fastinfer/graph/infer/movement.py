@@ -79,8 +79,8 @@ def tile(node: Node, context: Context) -> list[TensorType]:
 
 @infer("Concat")
 def concat(node: Node, context: Context) -> list[TensorType]:
-    dtype = context.same_dtype(*range(len(context)))
     first = context.shape(0)
+    dtype = context.same_dtype(*range(len(context)))
     axis = normalize_axis(get_int(node, "axis"), len(first))
     rest, total = (first[:axis], first[axis + 1 :]), first[axis]
     for i in range(1, len(context)):

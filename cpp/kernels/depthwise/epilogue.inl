@@ -22,7 +22,8 @@ FI_INLINE bool is_curve(ActivationKind kind) {
   return kind != ActivationKind::none && kind != ActivationKind::clamp;
 }
 
-/// The part of the epilogue that stays in registers: y = clamp(sum + bias + residual). Bounds of
+/// The part of the epilogue that stays in registers: y = clamp(sum + residual), where the sum began
+/// at the bias. Bounds of
 /// +-inf clamp nothing.
 struct Finish {
   f32v low, high;
@@ -33,10 +34,9 @@ struct Finish {
     low = splat(activation.alpha);
     high = splat(activation.beta);
   }
-  FI_INLINE f32v operator()(f32v sum, f32v bias, const float* residual, int lanes) const {
-    f32v y = add(sum, bias);
-    if (residual) y = add(y, load_lanes(residual, lanes));
-    return clamp(y, low, high);
+  FI_INLINE f32v operator()(f32v sum, const float* residual, int lanes) const {
+    if (residual) sum = add(sum, load_lanes(residual, lanes));
+    return clamp(sum, low, high);
   }
 };
 

@@ -27,7 +27,7 @@ struct Pixel {
 FI_INLINE void run_vectors(const Pixel& pixel, int64_t channels, const Finish& finish) {
   for (int64_t c = 0; c < channels; c += kLanes) {
     const int lanes = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
-    f32v sum = zero();
+    f32v sum = pixel.bias_at(c, lanes);
     for (int64_t i = pixel.rows.begin; i < pixel.rows.end; ++i) {
       for (int64_t j = pixel.columns.begin; j < pixel.columns.end; ++j) {
         const float* x = pixel.x + i * pixel.down + j * pixel.right + c;
@@ -35,8 +35,7 @@ FI_INLINE void run_vectors(const Pixel& pixel, int64_t channels, const Finish& f
         sum = fma(load_lanes(x, lanes), load(w), sum);
       }
     }
-    store_lanes(pixel.y + c, finish(sum, pixel.bias_at(c, lanes), pixel.residual_at(c), lanes),
-                lanes);
+    store_lanes(pixel.y + c, finish(sum, pixel.residual_at(c), lanes), lanes);
   }
 }
 
@@ -47,7 +46,7 @@ FI_INLINE void run_multiplier(const Pixel& pixel, int64_t channels, int64_t mult
     for (int64_t q = 0; q < multiplier; q += kLanes) {
       const int lanes = multiplier - q < kLanes ? static_cast<int>(multiplier - q) : kLanes;
       const int64_t o = c * multiplier + q;
-      f32v sum = zero();
+      f32v sum = pixel.bias_at(o, lanes);
       for (int64_t i = pixel.rows.begin; i < pixel.rows.end; ++i) {
         for (int64_t j = pixel.columns.begin; j < pixel.columns.end; ++j) {
           const float* w = pixel.weights + (i * pixel.kernel_w + j) * pixel.padded + o;
@@ -55,8 +54,7 @@ FI_INLINE void run_multiplier(const Pixel& pixel, int64_t channels, int64_t mult
               fma(splat(pixel.x[i * pixel.down + j * pixel.right + c]), load_lanes(w, lanes), sum);
         }
       }
-      store_lanes(pixel.y + o, finish(sum, pixel.bias_at(o, lanes), pixel.residual_at(o), lanes),
-                  lanes);
+      store_lanes(pixel.y + o, finish(sum, pixel.residual_at(o), lanes), lanes);
     }
   }
 }

@@ -10,42 +10,71 @@
 namespace fi::depthwise {
 namespace {
 
-/// Output pixels of a tile. 7 divides the widths of most networks, and with 7 weights fits 16
-/// registers.
-constexpr int kTile = 7;
+/// Output pixels of a tile: as many sums as the registers hold beside K weights and an input.
+/// Multiples of 7 divide the widths of most networks.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kTile = 14;  // of 32 registers
+#else
+constexpr int kTile = 7;  // of 16 registers
+#endif
 
 template <int K, int S>
 constexpr int kColumns = (kTile - 1) * S + K;  // input columns under a tile
 
-/// A tile: the patch of input that it reads and the outputs that it writes.
-template <int K, int S>
+/// A tile: the patch of input that it reads and the outputs that it writes. Strides in elements.
 struct Patch {
-  const float* rows[K];  // column 0 of each row of the patch; null: the row is outside
-  uint32_t columns;      // bit j: column j is inside
-  int64_t pixel_stride;
-  int outputs;  // 1..kTile
+  const float* x;  // row `row` of the patch, column 0
+  int64_t row_stride, pixel_stride;
+  int row, rows;     // the rows of the patch that are inside: `rows` of them, from `row`
+  uint32_t columns;  // bit j: column j is inside (kColumns is at most 32)
+  int outputs;       // 1..kTile
+  const float* weights;
+  const float* bias;
   float* y;
   int64_t y_stride;
   const float* residual;
   int64_t residual_stride;
 };
 
+// GCC must be held back twice: it would load an input again for each of its multiply-adds, and
+// would prepare dozens of addresses before the loop over channels, spilling them all. These make it
+// take a value as it is.
+FI_INLINE void hold(f32v& x) {
+#if defined(__x86_64__)
+  asm("" : "+v"(x.v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(x.v));
+#else
+  (void)x;
+#endif
+}
+template <class T>
+FI_INLINE T hold_scalar(T x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+
 /// sum(t) += rows . weights for one vector of channels, in the order of taps for every t.
 template <int K, int S, bool checked, bool tail>
-FI_INLINE void convolve(const Patch<K, S>& patch, const float* weights, int64_t padded, int64_t c,
-                        int lanes, f32v (&sum)[kTile]) {
+FI_INLINE void convolve(const Patch& patch, int64_t padded, int64_t c, int lanes,
+                        f32v (&sum)[kTile]) {
+  const float* weights = patch.weights + patch.row * K * padded + c;
+  const float* row = patch.x + c;
+  const int rows = checked ? patch.rows : K;
 #pragma GCC unroll 1
-  for (int i = 0; i < K; ++i, weights += K * padded) {
-    if (checked && !patch.rows[i]) continue;
+  for (int i = 0; i < rows; ++i, row += patch.row_stride) {
+    const int64_t weight_stride = hold_scalar(padded), stride = hold_scalar(patch.pixel_stride);
+    const uint32_t columns = hold_scalar(patch.columns);
     f32v w[K];
 #pragma GCC unroll 8
-    for (int j = 0; j < K; ++j) w[j] = load(weights + j * padded);
-    const float* x = patch.rows[i] + c;
+    for (int j = 0; j < K; ++j, weights += weight_stride) w[j] = load(weights);
+    const float* x = row;
 #pragma GCC unroll 32
-    for (int column = 0; column < kColumns<K, S>; ++column, x += patch.pixel_stride) {
-      if (checked && !(patch.columns & (1u << column))) continue;
-      const f32v value = tail ? load_n(x, lanes) : load(x);
-#pragma GCC unroll 8
+    for (int column = 0; column < kColumns<K, S>; ++column, x += stride) {
+      if (checked && !(columns & (1u << column))) continue;
+      f32v value = tail ? load_n(x, lanes) : load(x);
+      hold(value);
+#pragma GCC unroll 16
       for (int t = 0; t < kTile; ++t) {
         const int j = column - t * S;
         if (j >= 0 && j < K) sum[t] = fma(value, w[j], sum[t]);
@@ -55,36 +84,34 @@ FI_INLINE void convolve(const Patch<K, S>& patch, const float* weights, int64_t 
 }
 
 template <int K, int S, bool checked, bool tail>
-FI_INLINE void run_vector(const Convolution& convolution, const Patch<K, S>& patch,
-                          const Finish& finish, int64_t padded, int64_t c, int lanes) {
+FI_INLINE void run_vector(const Patch& patch, const Finish& finish, int64_t padded, int64_t c,
+                          int lanes) {
+  const f32v bias = patch.bias ? load_lanes(patch.bias + c, tail ? lanes : kLanes) : zero();
   f32v sum[kTile];
-#pragma GCC unroll 8
-  for (int t = 0; t < kTile; ++t) sum[t] = zero();
-  convolve<K, S, checked, tail>(patch, convolution.weights + c, padded, c, lanes, sum);
-  const f32v bias =
-      convolution.bias ? load_lanes(convolution.bias + c, tail ? lanes : kLanes) : zero();
-#pragma GCC unroll 8
+#pragma GCC unroll 16
+  for (int t = 0; t < kTile; ++t) sum[t] = bias;
+  convolve<K, S, checked, tail>(patch, padded, c, lanes, sum);
+  const int64_t y_stride = hold_scalar(patch.y_stride),
+                residual_stride = hold_scalar(patch.residual_stride);
+  float* y = patch.y + c;
+  const float* residual = patch.residual ? patch.residual + c : nullptr;
+#pragma GCC unroll 16
   for (int t = 0; t < kTile; ++t) {
     if (checked && t >= patch.outputs) break;
-    const float* residual =
-        patch.residual ? patch.residual + t * patch.residual_stride + c : nullptr;
-    store_lanes(patch.y + t * patch.y_stride + c,
-                finish(sum[t], bias, residual, tail ? lanes : kLanes), tail ? lanes : kLanes);
+    store_lanes(y, finish(sum[t], residual, tail ? lanes : kLanes), tail ? lanes : kLanes);
+    y += y_stride;
+    if (residual) residual += residual_stride;
   }
 }
 
 template <int K, int S, bool checked>
-void run_patch(const Convolution& convolution, const Patch<K, S>& patch, const Finish& finish) {
-  const int64_t channels = convolution.output.channels, padded = padded_channels(channels);
+__attribute__((noinline)) void run_patch(const Patch patch, const Finish finish, int64_t channels) {
+  const int64_t padded = padded_channels(channels);
   int64_t c = 0;
-  for (; c + kLanes <= channels; c += kLanes) {
-    run_vector<K, S, checked, false>(convolution, patch, finish, padded, c, kLanes);
-  }
-  if (c < channels) {
-    run_vector<K, S, checked, true>(convolution, patch, finish, padded, c,
-                                    static_cast<int>(channels - c));
-  }
-  if (is_curve(convolution.activation.kind)) activate_pixels(convolution, patch.y, patch.outputs);
+  for (; c + kLanes <= channels; c += kLanes)
+    run_vector<K, S, checked, false>(patch, finish, padded, c, kLanes);
+  if (c < channels)
+    run_vector<K, S, checked, true>(patch, finish, padded, c, static_cast<int>(channels - c));
 }
 
 template <int K, int S>
@@ -92,39 +119,39 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy,
                        const Finish& finish) {
   const Window& window = convolution.window;
   const Image<const float>& input = convolution.input;
-  const int64_t top = oy * S - window.pad_top;
-  const Span inside_rows = inside(top, 1, K, input.height);
-  const bool all_rows = inside_rows.begin == 0 && inside_rows.end == K;
-  Patch<K, S> patch{};
+  const int64_t top = oy * S - window.pad_top, channels = input.channels;
+  const Span rows = inside(top, 1, K, input.height);
+  Patch patch{};
+  patch.row = static_cast<int>(rows.begin);
+  patch.rows = static_cast<int>(rows.end - rows.begin);
+  patch.row_stride = input.row_stride;
   patch.pixel_stride = input.pixel_stride;
+  patch.weights = convolution.weights;
+  patch.bias = convolution.bias;
   patch.y_stride = convolution.output.pixel_stride;
   patch.residual_stride = convolution.residual.pixel_stride;
+  const float* first_row =
+      input.data + n * input.batch_stride + (top + rows.begin) * input.row_stride;
   for (int64_t ox = 0; ox < convolution.output.width; ox += kTile) {
-    const int64_t left = ox * S - window.pad_left;
+    const int64_t left = ox * S - window.pad_left, rest = convolution.output.width - ox;
     const Span columns = inside(left, 1, kColumns<K, S>, input.width);
-    const float* corner =
-        input.data + n * input.batch_stride + top * input.row_stride + left * input.pixel_stride;
-    for (int i = 0; i < K; ++i) {
-      patch.rows[i] =
-          i >= inside_rows.begin && i < inside_rows.end ? corner + i * input.row_stride : nullptr;
-    }
-    const int64_t rest = convolution.output.width - ox;
-    patch.outputs = rest < kTile ? static_cast<int>(rest) : kTile;
+    patch.x = first_row + left * input.pixel_stride;
     patch.columns = static_cast<uint32_t>((1ull << columns.end) - (1ull << columns.begin));
+    patch.outputs = rest < kTile ? static_cast<int>(rest) : kTile;
     patch.y = convolution.output.pixel(n, oy, ox);
     patch.residual = convolution.residual.data ? convolution.residual.pixel(n, oy, ox) : nullptr;
-    const bool interior =
-        all_rows && columns.begin == 0 && columns.end == kColumns<K, S> && rest >= kTile;
-    if (interior) {
-      run_patch<K, S, false>(convolution, patch, finish);
+    if (patch.rows == K && columns.begin == 0 && columns.end == kColumns<K, S> && rest >= kTile) {
+      run_patch<K, S, false>(patch, finish, channels);
     } else {
-      run_patch<K, S, true>(convolution, patch, finish);
+      run_patch<K, S, true>(patch, finish, channels);
     }
+    if (is_curve(convolution.activation.kind)) activate_pixels(convolution, patch.y, patch.outputs);
   }
 }
 
 template <int K, int S>
 void run_tiled(const Convolution& convolution, const RowRange& rows) {
+  static_assert(kColumns<K, S> <= 32);
   const Finish finish(convolution.activation);
   for (int64_t n = rows.batch_begin; n < rows.batch_end; ++n) {
     for (int64_t oy = rows.begin; oy < rows.end; ++oy) run_row<K, S>(convolution, n, oy, finish);

@@ -19,7 +19,8 @@ Enum named(const py::kwargs& kwargs, const char* argument, const char* fallback,
 std::vector<float> floats(const py::kwargs& kwargs, const char* name, std::vector<float> fallback) {
   const py::object value = optional_argument(kwargs, name);
   if (value.is_none()) return fallback;
-  auto list = value.cast<std::vector<float>>();
+  std::vector<float> list;
+  for (const py::handle item : value.cast<py::sequence>()) list.push_back(item.cast<float>());
   if (list.size() != fallback.size())
     throw Error(ErrorKind::attribute, std::string(name) + " has the wrong length");
   return list;

@@ -1,4 +1,7 @@
-"""Where a model's bytes come from: a file mapped into memory, or bytes that the caller holds."""
+"""Where a model's bytes come from: a file mapped into memory, or bytes that the caller holds.
+
+Neither may change while the model lives: weights are views of them. (Replacing a file by another is no change of it.)
+"""
 
 from __future__ import annotations
 

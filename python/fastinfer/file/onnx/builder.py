@@ -149,7 +149,7 @@ class Builder:
         for i, output in enumerate(node.outputs):
             dtype = self._result_dtype(node, i) if output else None
             if dtype is not None:
-                self.dtypes.setdefault(output, dtype)
+                self.dtypes[output] = dtype  # what follows from the inputs outweighs what the file declares
         self.nodes.append(node)
 
     def _result_dtype(self, node: Node, i: int) -> DType | None:

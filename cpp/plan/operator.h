@@ -41,6 +41,7 @@ class Operator {
   virtual bool striped() const { return false; }
   virtual int64_t scratch_bytes() const { return 0; }  // per worker
   const StepReport& report() const { return report_; }
+  StepReport& report() { return report_; }
 
  protected:
   StepReport report_;

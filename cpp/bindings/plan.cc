@@ -1,0 +1,172 @@
+// _core.WeightCache, prepare, Plan.
+#include "plan/plan.h"
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <optional>
+
+#include "base/error.h"
+#include "bindings/kernel_registry.h"
+#include "bindings/program.h"
+#include "cpu/features.h"
+#include "cpu/topology.h"
+#include "plan/arena.h"
+#include "plan/prepare.h"
+
+namespace fi::bindings {
+namespace {
+
+/// A plan and what its arrays must be.
+class BoundPlan {
+ public:
+  explicit BoundPlan(std::shared_ptr<const plan::Plan> plan) : plan_(std::move(plan)) {
+    for (const plan::Buffer& buffer : plan_->program().buffers) {
+      if (buffer.kind == plan::BufferKind::input) add(inputs_, buffer);
+      if (buffer.kind == plan::BufferKind::output) add(outputs_, buffer);
+    }
+  }
+
+  void run(const py::list& inputs, const py::list& outputs) const {
+    const auto in = pointers(inputs, inputs_, "input", false);
+    const auto out = pointers(outputs, outputs_, "output", true);
+    py::gil_scoped_release unlocked;
+    plan_->run(in, out);
+  }
+
+  /// Seconds, (runs, steps).
+  py::array_t<double> profile(const py::list& inputs, const py::list& outputs, int runs) const {
+    const auto in = pointers(inputs, inputs_, "input", false);
+    const auto out = pointers(outputs, outputs_, "output", true);
+    if (runs < 0) throw Error(ErrorKind::value, "runs is negative");
+    const auto steps = static_cast<py::ssize_t>(plan_->program().steps.size());
+    py::array_t<double> seconds({static_cast<py::ssize_t>(runs), steps});
+    std::fill_n(seconds.mutable_data(), seconds.size(), 0.0);
+    double* row = seconds.mutable_data();
+    py::gil_scoped_release unlocked;
+    for (int i = 0; i < runs; ++i, row += steps) plan_->run(in, out, row);
+    return seconds;
+  }
+
+  py::list report() const {
+    py::list rows;
+    for (size_t i = 0; i < plan_->program().steps.size(); ++i) rows.append(step_report(i));
+    return rows;
+  }
+
+  py::dict memory() const {
+    const plan::MemoryReport memory = plan_->memory();
+    py::dict out;
+    out["arena_bytes"] = memory.arena;
+    out["unshared_bytes"] = memory.unshared;
+    out["workspace_bytes"] = memory.workspace;
+    out["scratch_bytes"] = memory.scratch;
+    out["packed_bytes"] = memory.packed;
+    out["arenas"] = memory.leases;
+    return out;
+  }
+
+  int threads() const { return plan_->threads(); }
+
+ private:
+  static void add(std::vector<int64_t>& sizes, const plan::Buffer& buffer) {
+    if (buffer.index >= static_cast<int>(sizes.size())) sizes.resize(buffer.index + 1, kAnySize);
+    sizes[buffer.index] = std::max(sizes[buffer.index], buffer.bytes);
+  }
+
+  // Shapes and types are the session's to check; here, that the bytes which the plan touches are there.
+  static std::vector<char*> pointers(const py::list& arrays, const std::vector<int64_t>& sizes,
+                                     const char* side, bool writable) {
+    if (arrays.size() != sizes.size()) {
+      throw Error(ErrorKind::shape, std::string("expected ") + std::to_string(sizes.size()) + " " +
+                                        side + "s, got " + std::to_string(arrays.size()));
+    }
+    std::vector<char*> out;
+    for (size_t i = 0; i < sizes.size(); ++i) {
+      const std::string name = std::string(side) + " " + std::to_string(i);
+      if (!py::isinstance<py::array>(arrays[i])) throw Error(ErrorKind::dtype, name + " is not an array");
+      const auto array = py::reinterpret_borrow<py::array>(arrays[i]);
+      if (!(array.flags() & py::array::c_style)) throw Error(ErrorKind::shape, name + " is not C-contiguous");
+      if (writable && !array.writeable()) throw Error(ErrorKind::value, name + " is read-only");
+      if (sizes[i] != kAnySize && array.nbytes() != sizes[i]) {
+        throw Error(ErrorKind::shape, name + " has " + std::to_string(array.nbytes()) +
+                                          " bytes, the plan wants " + std::to_string(sizes[i]));
+      }
+      out.push_back(static_cast<char*>(const_cast<void*>(array.data())));
+    }
+    return out;
+  }
+
+  py::dict step_report(size_t number) const {
+    const plan::Step& step = plan_->program().steps[number];
+    const plan::StepReport& report = plan_->report(number);
+    const plan::Tensor& y = plan_->program().tensors[step.outputs[0]];
+    py::dict row, refused;
+    for (const auto& [candidate, reason] : report.refused) refused[py::str(candidate)] = reason;
+    row["op"] = step.op;
+    row["name"] = step.name;
+    row["shape"] = py::tuple(py::cast(std::vector<int64_t>(y.shape, y.shape + y.rank)));
+    row["dtype"] = name_of(y.dtype);
+    row["algorithm"] = report.algorithm;
+    row["kernel"] = report.kernel;
+    row["macs"] = report.macs;
+    row["bytes"] = report.bytes;
+    row["why"] = report.why;
+    row["refused"] = refused;
+    row["stripe_rows"] = plan_->stripe_rows(number);
+    row["stripe_refusal"] = plan_->stripe_refusal(number);
+    return row;
+  }
+
+  std::shared_ptr<const plan::Plan> plan_;
+  static constexpr int64_t kAnySize = -1;  // of an array that the plan does not touch
+  std::vector<int64_t> inputs_, outputs_;  // bytes
+};
+
+BoundPlan prepare(const py::object& program, ModelWeights& weights, const std::optional<std::string>& isa,
+                  int threads, const std::map<std::string, std::string>& algorithms,
+                  std::optional<int64_t> memory_limit) {
+  plan::Options options;
+  options.features = cpu::usable_under(isa.value_or(""));
+  if (threads > cpu::kMaxThreads) throw Error(ErrorKind::value, "too many threads");
+  options.threads = threads > 0 ? threads : cpu::default_threads();
+  options.algorithms = algorithms;
+  if (memory_limit && *memory_limit > 0) options.memory_limit = *memory_limit;
+  plan::Program records = program_of(program, weights);
+  py::gil_scoped_release unlocked;
+  return BoundPlan(plan::prepare(std::move(records), weights.packed(), options));
+}
+
+py::tuple place_arena(const std::vector<std::tuple<int64_t, int, int>>& items) {
+  std::vector<plan::ArenaItem> placed;
+  for (const auto& [bytes, first, last] : items) placed.push_back({bytes, first, last, 0});
+  const int64_t total = plan::place(placed);
+  std::vector<int64_t> offsets;
+  for (const plan::ArenaItem& item : placed) offsets.push_back(item.offset);
+  return py::make_tuple(total, offsets);
+}
+
+}  // namespace
+
+void bind_plan(py::module_& module) {
+  py::class_<ModelWeights>(module, "WeightCache", "Weights of one model, packed once for all of its plans.")
+      .def(py::init<int64_t>(), py::arg("limit_bytes"))
+      .def_property_readonly("bytes", [](const ModelWeights& w) { return w.packed()->bytes(); })
+      .def_property_readonly("entries", [](const ModelWeights& w) { return w.packed()->entries(); });
+  py::class_<BoundPlan>(module, "Plan", "A prepared program. Runs from many threads at once.")
+      .def("run", &BoundPlan::run, py::arg("inputs"), py::arg("outputs"))
+      .def("profile", &BoundPlan::profile, py::arg("inputs"), py::arg("outputs"), py::arg("runs"),
+           "Seconds of each step of each run: (runs, steps).")
+      .def("report", &BoundPlan::report, "A dict for each step.")
+      .def("memory", &BoundPlan::memory, "Bytes of the arena and of what stands beside it.")
+      .def_property_readonly("threads", &BoundPlan::threads);
+  module.def("prepare", &prepare, py::arg("program"), py::arg("cache"), py::arg("isa") = py::none(),
+             py::arg("threads") = 0, py::arg("algorithms") = std::map<std::string, std::string>(),
+             py::arg("memory_limit") = py::none(),
+             "Checks, chooses, packs and places a program. threads 0: as many as usable; memory_limit None: no limit.");
+  module.def("place_arena", &place_arena, py::arg("items"),
+             "(bytes, first group, last group) of each buffer -> (arena bytes, offsets).");
+}
+
+}  // namespace fi::bindings

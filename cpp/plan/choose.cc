@@ -1,0 +1,151 @@
+#include "plan/choose.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <limits>
+
+#include "simd/tier.h"
+
+namespace fi::plan {
+namespace {
+
+const char* const kAlgorithms[] = {"depthwise", "pointwise", "indirect", "im2col", "gemm", "naive"};
+
+// Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their multiplications.
+constexpr double kGemmEfficiency = 0.85;
+constexpr double kDepthwiseEfficiency = 0.45;
+constexpr double kTapCycles = 1.5;      // offsets form: address of one tap of one row, per column panel
+constexpr double kPanelColumns = 48;    // columns that one pass over the lhs makes
+constexpr double kLeastColumns = 16;    // narrower outputs waste the rest of a vector
+
+std::string in_cycles(double cycles) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.3g Mcycles", cycles / 1e6);
+  return text;
+}
+
+double output_pixels(const ConvQuery& q) {
+  return static_cast<double>(q.batch) * static_cast<double>(q.out_height) *
+         static_cast<double>(q.out_width);
+}
+
+double gemm_cycles(const ConvQuery& q, const Machine& machine) {
+  const double columns =
+      std::max(kLeastColumns, static_cast<double>(q.out_channels) / static_cast<double>(q.groups));
+  const double k = static_cast<double>(q.in_channels) / static_cast<double>(q.groups) *
+                   static_cast<double>(q.window.taps());
+  return output_pixels(q) * columns * static_cast<double>(q.groups) * k /
+         (machine.macs_per_cycle * kGemmEfficiency);
+}
+
+double panels(const ConvQuery& q) {
+  const double columns = static_cast<double>(q.out_channels) / static_cast<double>(q.groups);
+  return std::max(1.0, columns / kPanelColumns) * static_cast<double>(q.groups);
+}
+
+Candidate depthwise(const ConvQuery& q, const Machine& machine) {
+  Candidate c{"depthwise", 0, ""};
+  if (q.groups != q.in_channels) c.refusal = "a group has more than one input channel";
+  if (!q.constant_weights) c.refusal = "the weights are not constant";
+  const double macs = output_pixels(q) * static_cast<double>(q.out_channels) *
+                      static_cast<double>(q.window.taps());
+  c.cycles = macs / (machine.macs_per_cycle * kDepthwiseEfficiency);
+  return c;
+}
+
+Candidate pointwise(const ConvQuery& q, const Machine& machine) {
+  Candidate c{"pointwise", gemm_cycles(q, machine), ""};
+  const Window& w = q.window;
+  const bool covers = q.out_height == q.in_height && q.out_width == q.in_width;
+  if (w.taps() != 1) {
+    c.refusal = "the window has more than one tap";
+  } else if (w.stride_h != 1 || w.stride_w != 1) {
+    c.refusal = "a stride skips pixels";
+  } else if (w.pad_top != 0 || w.pad_left != 0 || !covers) {
+    c.refusal = "the input is padded or cropped";
+  } else if (!q.uniform_pixels) {
+    c.refusal = "the input's pixels are not evenly spaced";
+  }
+  return c;
+}
+
+Candidate indirect(const ConvQuery& q, const Machine& machine) {
+  const double taps = static_cast<double>(q.window.taps());
+  Candidate c{"indirect",
+              gemm_cycles(q, machine) + output_pixels(q) * taps * panels(q) * kTapCycles, ""};
+  if (q.input_bytes >= std::numeric_limits<int32_t>::max()) {
+    c.refusal = "the input is over 2 GiB, beyond 32-bit offsets";
+  }
+  return c;
+}
+
+Candidate im2col(const ConvQuery& q, const Machine& machine) {
+  const double copied = output_pixels(q) * static_cast<double>(q.in_channels) *
+                        static_cast<double>(q.window.taps()) * sizeof(float);
+  const double pieces = output_pixels(q) * static_cast<double>(q.window.kernel_h * q.groups);
+  return {"im2col",
+          gemm_cycles(q, machine) + 2 * copied / machine.bytes_per_cycle + pieces * kTapCycles, ""};
+}
+
+}  // namespace
+
+Machine machine_of(FeatureMask features) {
+  const auto usable = [&](Tier tier) {
+    const TierInfo& info = info_of(tier);
+    return info.compiled && (info.required & ~features) == 0;
+  };
+  if (usable(Tier::avx512)) return {32, 16};
+  if (usable(Tier::avx2)) return {16, 16};
+  if (usable(Tier::neon)) return {8, 8};
+  return {4, 8};
+}
+
+Choice choose(const std::vector<Candidate>& candidates, const std::string& forced) {
+  Choice choice;
+  const Candidate* best = nullptr;
+  const Candidate* second = nullptr;
+  for (const Candidate& c : candidates) {
+    if (!c.refusal.empty()) continue;
+    if (!best || c.cycles < best->cycles) {
+      second = best;
+      best = &c;
+    } else if (!second || c.cycles < second->cycles) {
+      second = &c;
+    }
+  }
+  if (!best) {
+    for (const Candidate& c : candidates) choice.refused.emplace_back(c.algorithm, c.refusal);
+    return choice;
+  }
+  choice.why = second ? in_cycles(best->cycles) + " estimated, " + second->algorithm + " " +
+                            in_cycles(second->cycles)
+                      : "the only one that can";
+  for (const Candidate& c : candidates) {
+    if (c.algorithm == forced && c.refusal.empty()) {
+      best = &c;
+      choice.forced = true;
+      choice.why = "asked for";
+    }
+  }
+  choice.algorithm = best->algorithm;
+  for (const Candidate& c : candidates) {
+    if (&c == best) continue;
+    choice.refused.emplace_back(c.algorithm, c.refusal.empty() ? "estimated slower, " +
+                                                                     in_cycles(c.cycles)
+                                                               : c.refusal);
+  }
+  return choice;
+}
+
+std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine) {
+  return {depthwise(query, machine), pointwise(query, machine), indirect(query, machine),
+          im2col(query, machine)};
+}
+
+bool is_algorithm(const std::string& name) {
+  return std::any_of(std::begin(kAlgorithms), std::end(kAlgorithms),
+                     [&](const char* known) { return name == known; });
+}
+
+}  // namespace fi::plan

@@ -1,0 +1,53 @@
+// Which algorithm a step takes: a pure function of operator, shapes, weight form, features and machine constants.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/features.h"
+#include "base/window.h"
+
+namespace fi::plan {
+
+/// Machine constants of the widest usable tier.
+struct Machine {
+  double macs_per_cycle;   // f32, per core
+  double bytes_per_cycle;  // copies that stay in L2
+};
+Machine machine_of(FeatureMask features);
+
+struct Candidate {
+  std::string algorithm;
+  double cycles = 0;     // estimate, of one core
+  std::string refusal;   // why it cannot do this step; empty: it can
+};
+
+struct Choice {
+  std::string algorithm;
+  std::string why;
+  std::vector<std::pair<std::string, std::string>> refused;  // the others, each with its reason
+  bool forced = false;
+};
+
+/// The cheapest candidate that is not refused, or `forced` if that can do it. Empty algorithm: none can.
+Choice choose(const std::vector<Candidate>& candidates, const std::string& forced);
+
+/// A convolution as seen by the cost model.
+struct ConvQuery {
+  int64_t batch, in_height, in_width, in_channels;
+  int64_t out_height, out_width, out_channels;
+  int64_t groups;
+  Window window;
+  bool constant_weights;     // known at prepare
+  bool uniform_pixels;       // input pixels of an image step evenly, so that they are rows of a matrix
+  int64_t input_bytes;       // from the input's first element to its last
+};
+
+/// depthwise, pointwise, indirect, im2col.
+std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
+
+/// Whether some operator knows an algorithm of that name.
+bool is_algorithm(const std::string& name);
+
+}  // namespace fi::plan

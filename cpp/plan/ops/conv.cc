@@ -1,0 +1,139 @@
+#include "plan/ops/conv.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "plan/attributes.h"
+#include "plan/choose.h"
+#include "plan/ops/pixels.h"
+
+namespace fi::plan {
+namespace {
+
+ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
+  ConvQuery query;
+  query.batch = p.x.image.batch;
+  query.in_height = p.x.image.height;
+  query.in_width = p.x.image.width;
+  query.in_channels = p.x.image.channels;
+  query.out_height = p.y.image.height;
+  query.out_width = p.y.image.width;
+  query.out_channels = p.y.image.channels;
+  query.groups = p.groups;
+  query.window = p.window;
+  query.constant_weights = constant_weights;
+  query.uniform_pixels = rows_join(p.x.image);
+  query.input_bytes = p.x.extent_bytes();
+  return query;
+}
+
+std::unique_ptr<Operator> make(const std::string& algorithm, const ConvProblem& problem,
+                               const Filter& filter, PrepareContext& context) {
+  if (algorithm == "depthwise") return make_depthwise_convolution(problem, filter, context);
+  const LhsSource source = algorithm == "pointwise"  ? LhsSource::pointwise
+                           : algorithm == "indirect" ? LhsSource::indirect
+                                                     : LhsSource::im2col;
+  return make_gemm_convolution(source, problem, filter, context);
+}
+
+void check(const Step& step, const ConvProblem& p, const int64_t (&oihw)[4]) {
+  const auto need = [&](bool condition, const char* reason) {
+    require(condition, step, ErrorKind::shape, reason);
+  };
+  need(p.groups >= 1 && p.x.image.channels % p.groups == 0, "groups do not divide the input's channels");
+  need(oihw[0] % p.groups == 0, "groups do not divide the output's channels");
+  need(oihw[1] * p.groups == p.x.image.channels, "the weights do not have the input's channels");
+  need(oihw[0] == p.y.image.channels, "the weights do not have the output's channels");
+  need(p.x.image.batch == p.y.image.batch, "input and output differ in batch");
+}
+
+}  // namespace
+
+std::pair<int64_t, int64_t> window_rows(const Window& window, int64_t input_height, int64_t begin,
+                                        int64_t end) {
+  const int64_t first = begin * window.stride_h - window.pad_top;
+  const int64_t last = (end - 1) * window.stride_h - window.pad_top +
+                       static_cast<int64_t>(window.kernel_h - 1) * window.dilation_h + 1;
+  return {std::clamp<int64_t>(first, 0, input_height), std::clamp<int64_t>(last, 0, input_height)};
+}
+
+FloatSource bias_of(const Program& program, const Step& step, size_t weight, size_t input_number,
+                    int64_t channels) {
+  FloatSource bias;
+  int64_t count = channels;
+  if (weight < step.weights.size() && step.weights[weight]) {
+    bias.constant = decoded(step.weights[weight]);
+    count = element_count(*step.weights[weight]);
+  } else {
+    bias.operand = input(program, step, input_number, false);
+    if (!bias.operand.present()) return bias;
+    require(bias.operand.view.dtype == DType::f32, step, ErrorKind::dtype, "the bias is not f32");
+    require(is_contiguous(bias.operand.view), step, ErrorKind::unsupported,
+            "the bias is not contiguous");
+    count = element_count(bias.operand.view);
+  }
+  require(count == channels, step, ErrorKind::shape, "the bias does not have the output's channels");
+  return bias;
+}
+
+void check_residual(const Step& step, const ConvProblem& p) {
+  if (!p.residual.present()) return;
+  const Image<float>&r = p.residual.image, &y = p.y.image;
+  require(r.batch == y.batch && r.height == y.height && r.width == y.width &&
+              r.channels == y.channels,
+          step, ErrorKind::shape, "the residual does not have the output's shape");
+}
+
+Filter filter_of(const Program& program, const Step& step, int64_t (&shape)[4]) {
+  Filter filter;
+  if (!step.weights.empty() && step.weights[0]) {
+    filter.weight = step.weights[0];
+    require(filter.weight->shape.size() == 4, step, ErrorKind::shape, "the weights are not OIHW");
+    std::copy_n(filter.weight->shape.begin(), 4, shape);
+    const int64_t taps = shape[2] * shape[3];
+    filter.view = {0, 0, shape[1] * taps, taps, shape[3], 1};
+    return filter;
+  }
+  filter.operand = input(program, step, 2);
+  const TensorView& view = filter.operand.view;
+  require(view.rank == 4, step, ErrorKind::shape, "the weights are not OIHW");
+  require(view.dtype == DType::f32, step, ErrorKind::dtype, "the weights are not f32");
+  std::copy_n(view.shape, 4, shape);
+  filter.view = {0, 0, view.stride[0], view.stride[1], view.stride[2], view.stride[3]};
+  return filter;
+}
+
+std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& problem,
+                                           const Filter& filter, PrepareContext& context) {
+  const ConvQuery query = query_of(problem, filter.weight != nullptr);
+  const Choice choice =
+      choose(conv_candidates(query, machine_of(context.features())), context.forced(step));
+  require(!choice.algorithm.empty(), step, ErrorKind::unsupported, "no algorithm can do this step");
+  if (choice.forced) context.applied(choice.algorithm);
+  auto op = make(choice.algorithm, problem, filter, context);
+  op->report().macs = problem.pixels() * problem.y.image.channels * problem.k();
+  op->report().why = choice.why;
+  op->report().refused = choice.refused;
+  return op;
+}
+
+std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
+                                       PrepareContext& context) {
+  const Attributes attributes(step);
+  ConvProblem problem;
+  problem.x = as_image(step, input(program, step, 0));
+  problem.y = as_image(step, output(program, step, 0));
+  problem.residual = as_image(step, input(program, step, 1, false));
+  problem.groups = attributes.integer("groups", 1);
+  problem.activation = attributes.activation();
+  int64_t oihw[4] = {};
+  Filter filter = filter_of(program, step, oihw);
+  check(step, problem, oihw);
+  check_residual(step, problem);
+  filter.view.group = oihw[0] / problem.groups * filter.view.out;
+  problem.window = window_of(attributes, oihw[2], oihw[3]);
+  problem.bias = bias_of(program, step, 1, 3, oihw[0]);
+  return make_convolution(step, problem, filter, context);
+}
+
+}  // namespace fi::plan

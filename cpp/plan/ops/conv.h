@@ -1,0 +1,83 @@
+// What the convolution operators share: conv itself, and conv_transpose, each of whose output phases is an ordinary
+// convolution.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "base/activation.h"
+#include "base/window.h"
+#include "plan/operand.h"
+#include "plan/operator.h"
+#include "plan/prepare.h"
+
+namespace fi::plan {
+
+/// f32 values known at prepare, or an input tensor of a run; absent if neither.
+struct FloatSource {
+  std::shared_ptr<const float> constant;
+  Operand operand;
+
+  const float* at(const RunContext& context) const {
+    return constant ? constant.get() : operand.as<const float>(context);
+  }
+  bool present() const { return constant || operand.present(); }
+};
+
+/// Where the weight of (group, output o of the group, input i of the group, tap row, tap column) stands, in elements.
+struct FilterView {
+  int64_t start = 0;
+  int64_t group, out, in, row, column;
+
+  int64_t at(int64_t g, int64_t o, int64_t i, int64_t y, int64_t x) const {
+    return start + g * group + o * out + i * in + y * row + x * column;
+  }
+  std::string key() const;
+};
+
+struct Filter {
+  WeightPtr weight;  // known at prepare
+  Operand operand;   // or an input of the run
+  FilterView view;
+};
+
+/// y = activation(convolution(x, filter) + bias + residual), all NHWC.
+struct ConvProblem {
+  ImageOperand x, y, residual;
+  Window window;
+  int64_t groups = 1;
+  FloatSource bias;
+  Activation activation;
+
+  int64_t group_inputs() const { return x.image.channels / groups; }
+  int64_t group_outputs() const { return y.image.channels / groups; }
+  int64_t k() const { return window.taps() * group_inputs(); }
+  int64_t pixels() const { return y.image.batch * y.image.height * y.image.width; }
+};
+
+/// Chooses an algorithm and prepares it; fills the operator's report but for its bytes.
+std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& problem,
+                                           const Filter& filter, PrepareContext& context);
+
+enum class LhsSource { pointwise, indirect, im2col };
+std::unique_ptr<Operator> make_gemm_convolution(LhsSource source, const ConvProblem& problem,
+                                                const Filter& filter, PrepareContext& context);
+std::unique_ptr<Operator> make_depthwise_convolution(const ConvProblem& problem,
+                                                     const Filter& filter,
+                                                     PrepareContext& context);
+
+/// The bias of a step: weights[1], or input 3. `channels`: the elements it must have.
+FloatSource bias_of(const Program& program, const Step& step, size_t weight, size_t input_number,
+                    int64_t channels);
+
+/// The filter as stored, weights[0] or input 2: `out` steps along its first axis and `in` along its second; the group
+/// stride is left to the operator. `shape`: its four sizes.
+Filter filter_of(const Program& program, const Step& step, int64_t (&shape)[4]);
+
+void check_residual(const Step& step, const ConvProblem& problem);
+
+/// Input rows that output rows [begin, end) of a window read, inside the input.
+std::pair<int64_t, int64_t> window_rows(const Window& window, int64_t input_height, int64_t begin,
+                                        int64_t end);
+
+}  // namespace fi::plan

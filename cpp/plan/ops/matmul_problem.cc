@@ -1,0 +1,202 @@
+#include <algorithm>
+
+#include "base/error.h"
+#include "plan/attributes.h"
+#include "plan/choose.h"
+#include "plan/ops/matmul.h"
+
+namespace fi::plan {
+namespace {
+
+void read_sizes(const Step& step, MatmulProblem* p, bool trans_b) {
+  const TensorView &a = p->a.view, &y = p->y.view;
+  require(y.rank >= 2 && a.rank == y.rank, step, ErrorKind::shape, "matmul needs equal ranks, 2 or more");
+  const int row = y.rank - 2, column = y.rank - 1;
+  p->m = a.shape[row];
+  p->k = a.shape[column];
+  p->a_m = a.stride[row];
+  p->a_k = a.stride[column];
+  p->y_m = y.stride[row];
+  p->y_n = y.stride[column];
+  int64_t b_k = 0;
+  if (p->weight) {
+    require(p->weight->shape.size() == 2, step, ErrorKind::shape, "the weight is not a matrix");
+    const auto& shape = p->weight->shape;
+    b_k = shape[trans_b ? 1 : 0];
+    p->n = shape[trans_b ? 0 : 1];
+    p->b_k = trans_b ? 1 : shape[1];
+    p->b_n = trans_b ? shape[1] : 1;
+  } else {
+    const TensorView& b = p->b.view;
+    require(b.rank == y.rank || b.rank == 2, step, ErrorKind::shape, "b has the wrong rank");
+    require(!trans_b, step, ErrorKind::attribute, "trans_b is for weights; a view can be transposed");
+    b_k = b.shape[b.rank - 2];
+    p->n = b.shape[b.rank - 1];
+    p->b_k = b.stride[b.rank - 2];
+    p->b_n = b.stride[b.rank - 1];
+  }
+  require(b_k == p->k && y.shape[row] == p->m && y.shape[column] == p->n, step, ErrorKind::shape,
+          "the sizes of a, b and y do not fit together");
+}
+
+void read_residual(const Step& step, bool may_copy, MatmulProblem* p) {
+  if (!p->residual.present()) return;
+  const TensorView &r = p->residual.view, &y = p->y.view;
+  require(same_shape(r, y) && r.dtype == y.dtype, step, ErrorKind::shape,
+          "the residual does not have the output's shape and type");
+  p->residual_m = r.stride[y.rank - 2];
+  p->residual_n = r.stride[y.rank - 1];
+  // The epilogue reads whole rows.
+  p->copies_residual = may_copy && r.dtype == DType::f32 && p->residual_n != 1 && p->n > 1;
+  if (p->copies_residual) {
+    p->residual_m = p->n;
+    p->residual_n = 1;
+  }
+}
+
+void read_batch(const Step& step, MatmulProblem* p) {
+  const TensorView &a = p->a.view, &b = p->b.view, &y = p->y.view;
+  int64_t dense = p->m * p->n;  // stride of the residual's copy
+  p->batch_rank = y.rank - 2;
+  for (int d = p->batch_rank - 1; d >= 0; --d) {
+    const bool has_b = !p->weight && b.rank == y.rank;
+    require(a.shape[d] == y.shape[d] && (!has_b || b.shape[d] == y.shape[d]), step,
+            ErrorKind::shape, "the batch axes do not fit together");
+    const int64_t residual = p->copies_residual     ? dense
+                             : p->residual.present() ? p->residual.view.stride[d]
+                                                     : 0;
+    p->batch[d] = {y.shape[d], a.stride[d], has_b ? b.stride[d] : 0, y.stride[d], residual};
+    if (y.shape[d] == 1) p->batch[d].b = 0;
+    dense *= y.shape[d];
+  }
+}
+
+// Folds the last batch axes into m while they only repeat b.
+void join_batch(MatmulProblem* p) {
+  while (p->batch_rank > 0) {
+    const MatmulProblem::Axis& last = p->batch[p->batch_rank - 1];
+    const bool residual_joins = !p->residual.present() || last.residual == p->m * p->residual_m;
+    const bool joins = last.b == 0 && last.a == p->m * p->a_m && last.y == p->m * p->y_m && residual_joins;
+    if (p->m == 1 && last.b == 0) {
+      p->a_m = last.a;
+      p->y_m = last.y;
+      p->residual_m = last.residual;
+    } else if (last.size != 1 && !joins) {
+      return;
+    }
+    p->m *= last.size;
+    --p->batch_rank;
+  }
+}
+
+bool is_f32(const MatmulProblem& p) {
+  return p.a.view.dtype == DType::f32 && p.y.view.dtype == DType::f32 &&
+         (p.weight || p.b.view.dtype == DType::f32);
+}
+
+Candidate gemm_candidate(const MatmulProblem& p, const Machine& machine) {
+  Candidate c{"gemm", 0, ""};
+  c.cycles = static_cast<double>(p.batches() * p.m * p.k) * static_cast<double>(p.n) /
+             machine.macs_per_cycle;
+  if (!is_f32(p)) {
+    c.refusal = "the types are not f32";
+  } else if (p.y_n != 1 && p.n > 1) {
+    c.refusal = "the output's rows are not contiguous";
+  } else if (p.k == 0) {
+    c.refusal = "there is nothing to sum";
+  }
+  return c;
+}
+
+Candidate naive_candidate(const MatmulProblem& p) {
+  const double macs =
+      static_cast<double>(p.batches() * p.m * p.k) * static_cast<double>(p.n);
+  return {"naive", macs, ""};
+}
+
+}  // namespace
+
+int64_t MatmulProblem::batches() const {
+  int64_t count = 1;
+  for (int d = 0; d < batch_rank; ++d) count *= batch[d].size;
+  return count;
+}
+
+MatmulProblem::Offsets MatmulProblem::offsets(int64_t number) const {
+  Offsets at;
+  for (int d = batch_rank - 1; d >= 0; --d) {
+    const int64_t i = number % batch[d].size;
+    number /= batch[d].size;
+    at.a += i * batch[d].a;
+    at.b += i * batch[d].b;
+    at.y += i * batch[d].y;
+    at.residual += i * batch[d].residual;
+  }
+  return at;
+}
+
+int64_t MatmulProblem::rhs_count() const {
+  int64_t count = 1;
+  for (int d = 0; d < batch_rank; ++d) {
+    if (batch[d].b != 0) count *= batch[d].size;
+  }
+  return count;
+}
+
+int64_t MatmulProblem::rhs_number(int64_t number) const {
+  int64_t rhs = 0, scale = 1;
+  for (int d = batch_rank - 1; d >= 0; --d) {
+    if (batch[d].b != 0) {
+      rhs += number % batch[d].size * scale;
+      scale *= batch[d].size;
+    }
+    number /= batch[d].size;
+  }
+  return rhs;
+}
+
+int64_t MatmulProblem::rhs_offset(int64_t rhs) const {
+  int64_t offset = 0;
+  for (int d = batch_rank - 1; d >= 0; --d) {
+    if (batch[d].b == 0) continue;
+    offset += rhs % batch[d].size * batch[d].b;
+    rhs /= batch[d].size;
+  }
+  return offset;
+}
+
+MatmulProblem matmul_problem(const Program& program, const Step& step, bool may_copy_residual) {
+  const Attributes attributes(step);
+  MatmulProblem p;
+  p.a = input(program, step, 0);
+  p.y = output(program, step, 0);
+  p.residual = input(program, step, 3, false);
+  p.alpha = static_cast<float>(attributes.real("alpha", 1));
+  p.activation = attributes.activation();
+  if (!step.weights.empty()) p.weight = step.weights[0];
+  if (!p.weight) p.b = input(program, step, 1);
+  read_sizes(step, &p, attributes.flag("trans_b", false));
+  read_residual(step, may_copy_residual, &p);
+  read_batch(step, &p);
+  join_batch(&p);
+  p.bias = bias_of(program, step, 1, 2, p.n);
+  return p;
+}
+
+std::unique_ptr<Operator> prepare_matmul(const Program& program, const Step& step,
+                                         PrepareContext& context) {
+  const MatmulProblem problem = matmul_problem(program, step, true);
+  const Choice choice = choose(
+      {gemm_candidate(problem, machine_of(context.features())), naive_candidate(problem)},
+      context.forced(step));
+  if (choice.forced) context.applied(choice.algorithm);
+  auto op = choice.algorithm == "gemm"
+                ? make_gemm_matmul(problem, context)
+                : make_naive_matmul(step, matmul_problem(program, step, false));
+  op->report().macs = problem.batches() * problem.m * problem.n * problem.k;
+  op->report().why = choice.why;
+  op->report().refused = choice.refused;
+  return op;
+}
+
+}  // namespace fi::plan

@@ -1,0 +1,109 @@
+#include "plan/plan.h"
+
+#include <chrono>
+
+#include "base/error.h"
+#include "base/fp_mode.h"
+
+namespace fi::plan {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// Every row of a step's first output.
+RowRange all_rows(const Tensor& y) {
+  if (y.rank != 4) return {};
+  return {0, y.shape[0], 0, y.shape[2]};
+}
+
+}  // namespace
+
+std::unique_ptr<Plan::Lease> Plan::make_lease() const {
+  auto lease = std::make_unique<Lease>();
+  lease->arena = AlignedBuffer(memory_.arena);
+  lease->scratch = AlignedBuffer(memory_.scratch);
+  lease->buffers = constants_;
+  for (size_t i = 0; i < arena_offsets_.size(); ++i) {
+    if (arena_offsets_[i] >= 0) lease->buffers[i] = lease->arena.data() + arena_offsets_[i];
+  }
+  for (int worker = 0; worker < threads_; ++worker) {
+    lease->scratch_of.push_back(lease->scratch.data() + worker * scratch_per_worker_);
+  }
+  return lease;
+}
+
+std::unique_ptr<Plan::Lease> Plan::take_lease() const {
+  {
+    std::lock_guard lock(mutex_);
+    if (!free_leases_.empty()) {
+      auto lease = std::move(free_leases_.back());
+      free_leases_.pop_back();
+      return lease;
+    }
+    ++leases_;
+  }
+  return make_lease();
+}
+
+void Plan::return_lease(std::unique_ptr<Lease> lease) const {
+  std::lock_guard lock(mutex_);
+  free_leases_.push_back(std::move(lease));
+}
+
+void Plan::run_groups(const RunContext& context, double* seconds) const {
+  const auto run_step = [&](int step, const RowRange& rows) {
+    if (!seconds) return operators_[step]->run(context, rows);
+    const auto start = Clock::now();
+    operators_[step]->run(context, rows);
+    seconds[step] += seconds_since(start);
+  };
+  for (const PlannedGroup& group : groups_) {
+    if (!group.stripes.steps.empty()) {
+      for_each_stripe(group.stripes, [&](int position, const RowRange& rows) {
+        run_step(group.steps[position], rows);
+      });
+      continue;
+    }
+    for (int step : group.steps) {
+      run_step(step, all_rows(program_.tensors[program_.steps[step].outputs[0]]));
+    }
+  }
+}
+
+void Plan::run(const std::vector<char*>& inputs, const std::vector<char*>& outputs,
+               double* seconds) const {
+  // Returned even when a step throws: what it holds is scratch.
+  auto lease = take_lease();
+  for (size_t i = 0; i < program_.buffers.size(); ++i) {
+    const Buffer& buffer = program_.buffers[i];
+    if (buffer.kind == BufferKind::input) lease->buffers[i] = inputs.at(buffer.index);
+    if (buffer.kind == BufferKind::output) lease->buffers[i] = outputs.at(buffer.index);
+  }
+  try {
+    FlushDenormals flush;
+    run_groups({lease->buffers.data(), lease->scratch_of.data(), threads_}, seconds);
+  } catch (...) {
+    return_lease(std::move(lease));
+    throw;
+  }
+  return_lease(std::move(lease));
+}
+
+const std::string& Plan::stripe_refusal(size_t step) const {
+  return groups_[group_of_[step]].refusal;
+}
+
+int64_t Plan::stripe_rows(size_t step) const { return groups_[group_of_[step]].stripes.stripe_rows; }
+
+MemoryReport Plan::memory() const {
+  MemoryReport report = memory_;
+  std::lock_guard lock(mutex_);
+  report.leases = leases_;
+  return report;
+}
+
+}  // namespace fi::plan

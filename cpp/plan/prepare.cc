@@ -1,0 +1,216 @@
+#include "plan/prepare.h"
+
+#include <algorithm>
+
+#include "base/error.h"
+#include "plan/arena.h"
+#include "plan/check.h"
+#include "plan/choose.h"
+#include "plan/operand.h"
+#include "plan/plan.h"
+
+namespace fi::plan {
+
+int64_t element_count(const Weight& weight) {
+  int64_t count = 1;
+  for (int64_t size : weight.shape) count *= size;
+  return count;
+}
+
+std::shared_ptr<const float> decoded(const WeightPtr& weight) {
+  const void* stored = weight->values.data;
+  if (weight->form == WeightForm::dense && weight->dtype == DType::f32 &&
+      reinterpret_cast<uintptr_t>(stored) % alignof(float) == 0) {
+    return {weight, static_cast<const float*>(stored)};
+  }
+  const int64_t bytes = element_count(*weight) * static_cast<int64_t>(sizeof(float));
+  auto buffer = std::make_shared<AlignedBuffer>(bytes);
+  decode_f32(*weight, buffer->as<float>());
+  return {buffer, buffer->as<const float>()};
+}
+
+std::string PrepareContext::forced(const Step& step) const {
+  for (const std::string& key : {step.name, std::string("*")}) {
+    auto found = options_.algorithms.find(key);
+    if (found != options_.algorithms.end()) return found->second;
+  }
+  return {};
+}
+
+void PrepareContext::check_forced() const {
+  for (const auto& [step, algorithm] : options_.algorithms) {
+    if (!is_algorithm(algorithm)) {
+      throw Error(ErrorKind::value, step, "", "there is no algorithm " + algorithm);
+    }
+    if (applied_.count(algorithm) == 0) {
+      throw Error(ErrorKind::value, step, "", "algorithm " + algorithm + " applies nowhere");
+    }
+  }
+}
+
+PackedPtr PrepareContext::packed(const WeightPtr& weight, const std::string& format, int64_t bytes,
+                                 const std::function<void(char*)>& fill) {
+  PackedPtr packed = cache_.get(weight, format, bytes, fill);
+  if (counted_.insert(packed.get()).second) packed_bytes_ += packed->bytes();
+  return packed;
+}
+
+int PrepareContext::workspace(int64_t bytes) {
+  workspaces_.emplace_back(next_buffer_, bytes);
+  return next_buffer_++;
+}
+
+/// Makes a Plan, part by part.
+class PlanBuilder {
+ public:
+  PlanBuilder(Program program, WeightCache& cache, const Options& options)
+      : options_(options),
+        plan_(std::make_shared<Plan>(std::move(program))),
+        context_(plan_->program(), cache, options) {
+    plan_->threads_ = std::max(1, options.threads);
+  }
+
+  std::shared_ptr<const Plan> build() {
+    find_groups();
+    find_lives();
+    check_activations();
+    for (size_t i = 0; i < plan_->program_.steps.size(); ++i) prepare_step(i);
+    context_.check_forced();
+    place_arena();
+    bind_constants();
+    plan_groups();
+    plan_->memory_.packed = context_.packed_bytes();
+    // Packed now; nothing needs the stored forms any more.
+    for (Step& step : plan_->program_.steps) step.weights.clear();
+    return plan_;
+  }
+
+ private:
+  void find_groups() {
+    plan_->group_of_.resize(plan_->program_.steps.size());
+    for (size_t g = 0; g < plan_->program_.groups.size(); ++g) {
+      for (int step : plan_->program_.groups[g].steps) plan_->group_of_[step] = static_cast<int>(g);
+    }
+  }
+
+  // Buffers live from the first group that touches them to the last.
+  void find_lives() {
+    const Program& program = plan_->program_;
+    items_.resize(program.buffers.size());
+    for (size_t i = 0; i < items_.size(); ++i) {
+      const bool arena = program.buffers[i].kind == BufferKind::arena;
+      items_[i].bytes = arena ? program.buffers[i].bytes : 0;
+      items_[i].first = INT32_MAX;
+    }
+    for (size_t s = 0; s < program.steps.size(); ++s) {
+      const auto touch = [&](int tensor) {
+        if (tensor < 0) return;
+        ArenaItem& item = items_[program.tensors[tensor].buffer];
+        item.first = std::min(item.first, plan_->group_of_[s]);
+        item.last = std::max(item.last, plan_->group_of_[s]);
+      };
+      for (int tensor : program.steps[s].inputs) touch(tensor);
+      for (int tensor : program.steps[s].outputs) touch(tensor);
+    }
+  }
+
+  // Before any weight is packed: an absurd plan is refused at once.
+  void check_activations() {
+    std::vector<ArenaItem> items = items_;
+    check_limit(place(items));
+  }
+
+  void check_limit(int64_t bytes) const {
+    if (bytes <= options_.memory_limit) return;
+    throw Error(ErrorKind::memory, "the plan needs " + std::to_string(bytes) +
+                                       " bytes for activations, over the limit of " +
+                                       std::to_string(options_.memory_limit));
+  }
+
+  void prepare_step(size_t number) {
+    const Step& step = plan_->program_.steps[number];
+    const OperatorRow* row = find_operator(step.op);
+    if (!row) {
+      throw Error(ErrorKind::unsupported, step.name, "", "there is no operator " + step.op);
+    }
+    std::unique_ptr<Operator> op;
+    try {
+      op = row->prepare(plan_->program_, step, context_);
+    } catch (const Error& error) {
+      const std::string& node = error.node().empty() ? step.name : error.node();
+      throw Error(error.kind(), node, error.tensor(), error.what());
+    }
+    op->report().bytes = compulsory_bytes(plan_->program_, step);
+    const int group = plan_->group_of_[number];
+    for (const auto& [buffer, bytes] : context_.take_workspaces()) {
+      items_.push_back({bytes, group, group, 0});
+      plan_->memory_.workspace += align_up(bytes);
+    }
+    plan_->scratch_per_worker_ =
+        std::max(plan_->scratch_per_worker_, align_up(op->scratch_bytes()));
+    plan_->operators_.push_back(std::move(op));
+  }
+
+  void place_arena() {
+    MemoryReport& memory = plan_->memory_;
+    memory.arena = place(items_);
+    memory.scratch = plan_->scratch_per_worker_ * plan_->threads_;
+    check_limit(memory.arena + memory.scratch);
+    for (const ArenaItem& item : items_) memory.unshared += align_up(item.bytes);
+    plan_->arena_offsets_.assign(items_.size(), -1);
+    for (size_t i = 0; i < items_.size(); ++i) {
+      const bool workspace = i >= plan_->program_.buffers.size();
+      if (workspace || plan_->program_.buffers[i].kind == BufferKind::arena) {
+        plan_->arena_offsets_[i] = items_[i].offset;
+      }
+    }
+  }
+
+  void bind_constants() {
+    const Program& program = plan_->program_;
+    plan_->constants_.assign(items_.size(), nullptr);
+    for (size_t i = 0; i < program.buffers.size(); ++i) {
+      const Buffer& buffer = program.buffers[i];
+      if (buffer.kind == BufferKind::constant) plan_->constants_[i] = constant_data(buffer);
+    }
+  }
+
+  // The stored bytes where they are dense and aligned, else a copy.
+  char* constant_data(const Buffer& buffer) {
+    const Weight& weight = *buffer.weight;
+    const int64_t width = std::max(1, bit_width(weight.dtype) / 8);
+    const bool dense = weight.form == WeightForm::dense;
+    if (dense && reinterpret_cast<uintptr_t>(weight.values.data) % width == 0) {
+      return static_cast<char*>(const_cast<void*>(weight.values.data));
+    }
+    const int64_t bytes = byte_size(weight.dtype, element_count(weight));
+    plan_->decoded_.push_back(context_.packed(buffer.weight, "stored order", bytes, [&](char* out) {
+      if (!dense) return decode_f32(weight, reinterpret_cast<float*>(out));
+      std::copy_n(static_cast<const char*>(weight.values.data), bytes, out);
+    }));
+    return plan_->decoded_.back()->data();
+  }
+
+  void plan_groups() {
+    for (const Group& group : plan_->program_.groups) {
+      Plan::PlannedGroup planned;
+      planned.steps = group.steps;
+      planned.stripes =
+          plan_stripes(plan_->program_, group, plan_->operators_, &planned.refusal);
+      plan_->groups_.push_back(std::move(planned));
+    }
+  }
+
+  const Options& options_;
+  std::shared_ptr<Plan> plan_;
+  PrepareContext context_;
+  std::vector<ArenaItem> items_;  // by buffer number, then workspaces
+};
+
+std::shared_ptr<const Plan> prepare(Program program, std::shared_ptr<WeightCache> cache,
+                                    const Options& options) {
+  check(program);
+  return PlanBuilder(std::move(program), *cache, options).build();
+}
+
+}  // namespace fi::plan

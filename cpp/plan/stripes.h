@@ -1,0 +1,41 @@
+// Depth-first execution of a group: a stripe of the last step's rows at a time, each earlier step computing the rows
+// that the stripe needs and that are not there yet, so that what flows between them stays in cache.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plan/operator.h"
+#include "plan/program.h"
+
+namespace fi::plan {
+
+/// How the steps of a group depend on one another's rows. Empty steps: the group runs whole steps in turn.
+struct StripePlan {
+  struct Use {
+    int consumer;  // position in the group
+    bool halo;     // as input 0, through input_rows(); otherwise row y needs row y
+  };
+  struct Step {
+    const Operator* op;
+    int64_t height;         // output rows
+    std::vector<Use> uses;  // inside the group
+    bool complete;          // also read after the group, so every row is needed
+  };
+  std::vector<Step> steps;
+  int64_t batch = 0;
+  int64_t stripe_rows = 0;
+};
+
+/// The stripes of a group, or none and the reason in `refusal`.
+StripePlan plan_stripes(const Program& program, const Group& group,
+                        const std::vector<std::unique_ptr<Operator>>& operators,
+                        std::string* refusal);
+
+/// Calls run(position, rows) in an order that satisfies every need; each row of each step once, image by image.
+void for_each_stripe(const StripePlan& plan,
+                     const std::function<void(int, const RowRange&)>& run);
+
+}  // namespace fi::plan

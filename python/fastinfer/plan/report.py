@@ -143,7 +143,7 @@ def plan_rows(program: Program, report: Sequence[dict[str, Any]]) -> list[PlanRo
                 int(entry.get("bytes", 0)),
                 str(entry.get("why", "")),
                 bool(entry.get("slow", False)),
-                tuple((str(a), str(b)) for a, b in entry.get("refused", ())),
+                tuple((str(a), str(b)) for a, b in entry["refused"].items()),
             )
         )
     return rows

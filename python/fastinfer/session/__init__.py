@@ -1,6 +1,6 @@
 """The session joins the readers, the passes, lowering and the core: load() and Model."""
 
-from fastinfer.session.load import load
+from fastinfer.session.loading import load
 from fastinfer.session.model import Model, TensorInfo
 
 __all__ = ["Model", "TensorInfo", "load"]

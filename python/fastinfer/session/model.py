@@ -69,6 +69,11 @@ class Model:
         return tuple(map(TensorInfo.of, self._file.graph.outputs))
 
     @property
+    def graph(self) -> Graph:
+        """The graph as the file has it, before any pass. Not to be changed."""
+        return self._file.graph
+
+    @property
     def threads(self) -> int:
         return self._options.threads
 
@@ -133,7 +138,7 @@ class Model:
         return {"weights_stored": stored, **self._engine.memory()}
 
     def __reduce__(self) -> tuple[Any, ...]:
-        from fastinfer.session.load import reload
+        from fastinfer.session.loading import reload
 
         options = self._options
         if self._file.external_data:

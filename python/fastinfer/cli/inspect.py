@@ -1,0 +1,77 @@
+"""`fastinfer inspect`: what a model is made of, and how it would run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+import fastinfer
+from fastinfer.cli import common
+from fastinfer.plan.report import PlanTable, show
+
+
+@common.reports_errors
+def inspect(
+    model: common.ModelPath,
+    shape: common.Shapes = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show every step's algorithm and kernel, and why.")] = False,
+    isa: common.Isa = None,
+    as_json: common.Json = False,
+) -> None:
+    """Show a model's inputs, outputs, operators and weights as stored; with --plan, how it runs here."""
+    m = fastinfer.load(model, isa=isa)
+    table = m.plan(**common.model_inputs(m, None, shape)) if plan else None
+    if as_json:
+        common.print_json({**_facts(m), **({"plan": table.to_dict()} if table else {})})
+        return
+    edges = Table("", "name", "shape", "dtype", "layout", title=str(model))
+    for kind, infos in (("input", m.inputs), ("output", m.outputs)):
+        for info in infos:
+            shown = show(info.shape) if info.shape is not None else "any"
+            edges.add_row(kind, info.name, shown, str(info.dtype), info.layout)
+    common.console.print(edges)
+    facts = _facts(m)
+    operators = ", ".join(f"{name} {count}" for name, count in facts["operators"].items())
+    common.console.print(f"operators: {operators}")
+    weights = facts["weights"]
+    common.console.print(
+        f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes"
+    )
+    if table is not None:
+        common.console.print(plan_table(table))
+
+
+def _facts(m: fastinfer.Model) -> dict[str, Any]:
+    graph = m.graph
+    operators = Counter(node.op for node in graph.nodes)
+    weights = list(graph.weights.values())
+    elements = 0
+    for weight in weights:
+        count = 1
+        for size in weight.shape:
+            count *= size
+        elements += count
+    return {
+        "inputs": [_edge(info) for info in m.inputs],
+        "outputs": [_edge(info) for info in m.outputs],
+        "operators": dict(operators.most_common()),
+        "weights": {"count": len(weights), "elements": elements, "bytes": sum(weight.nbytes for weight in weights)},
+    }
+
+
+def _edge(info: Any) -> dict[str, Any]:
+    shape = list(info.shape) if info.shape is not None else None
+    return {"name": info.name, "shape": shape, "dtype": str(info.dtype), "layout": info.layout}
+
+
+def plan_table(plan: PlanTable) -> Table:
+    """The plan as a table for the terminal."""
+    table = Table("step", "shape", "algorithm", "kernel", "MACs", "bytes", "why")
+    for column in (4, 5):
+        table.columns[column].justify = "right"
+    for row in plan.rows:
+        table.add_row(row.step, show(row.shape), row.algorithm, row.kernel, f"{row.macs:,}", f"{row.bytes:,}", row.why)
+    return table

@@ -27,6 +27,10 @@ FOLD_LIMIT = 1 << 20  # bytes that a value folded at binding may take more than 
 FEED_LIMIT = 4096  # elements of a graph input that may become part of the plan's key
 
 
+# Inputs that steps take as attributes, though no shape depends on them.
+_KNOWN_INPUTS = {"CumSum": (1,), "Pad": (2,), "Trilu": (1,)}
+
+
 class NeedFeed(Exception):
     """Shapes depend on the elements of these tensors, which are at hand: bind again, knowing them."""
 
@@ -116,9 +120,16 @@ class Binder:
             walk.types[node.outputs[0]] = kind
             return
         outputs = infer_node(node, walk.types, value_of)
+        for i in _KNOWN_INPUTS.get(node.op, ()):
+            if node.input(i) and value_of(node.inputs[i]) is None:
+                raise NeedValue(node.inputs[i])
         for name, kind in zip(node.outputs, outputs, strict=True):
             if name:
                 walk.types[name] = kind
+        if node.op == "EyeLike" and self._worth_folding(node, outputs, walk):  # its input lends its shape only
+            like = np.zeros(outputs[0].shape, outputs[0].dtype.numpy)
+            walk.values[node.outputs[0]] = evaluate(node, [like])[0]
+            return
         known = all(not name or name in walk.values or name in self.graph.weights for name in node.inputs)
         if not known or not self._worth_folding(node, outputs, walk):
             walk.nodes.append(node)

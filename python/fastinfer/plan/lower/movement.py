@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from math import prod
 
+import numpy as np
+
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.geometry import normalize_axis, pad_amounts, slice_bounds, split_sizes
 from fastinfer.graph.ir import Node
@@ -218,6 +220,21 @@ def _gather(node: Node, builder: Builder) -> None:
     y = builder.output(node.outputs[0])
     assert y.shape == shape
     builder.step("gather", [x, indices_view], [y], axis=axis)
+
+
+@lower("Compress")
+def _compress(node: Node, builder: Builder) -> None:
+    """Of a known condition: the elements gathered that it picks."""
+    condition = builder.known(node, 1)
+    assert condition is not None
+    x = builder.read(node.inputs[0])
+    axis = attribute(node, "axis")
+    if axis is None:
+        flat = views.reshape(builder.as_plain(x), (x.size,))
+        assert flat is not None
+        x, axis = flat, 0
+    indices = builder.constant_array(np.flatnonzero(condition).astype(np.int64))
+    builder.step("gather", [x, indices], [builder.output(node.outputs[0])], axis=normalize_axis(axis, x.rank))
 
 
 @lower("GatherElements")

@@ -132,7 +132,6 @@ def _layer_normalization(node: Node, builder: Builder) -> None:
 def _softmax(node: Node, builder: Builder) -> None:
     """flatten: the tensor is a matrix of prod(shape[:axis]) rows, each of which is one softmax."""
     x = builder.read(node.inputs[0])
-    builder.require_float32(node, node.inputs[0])
     log = node.op == "LogSoftmax"
     axis = normalize_axis(attribute(node, "axis"), max(x.rank, 1)) if x.rank else 0
     y = builder.output(node.outputs[0])
@@ -142,10 +141,29 @@ def _softmax(node: Node, builder: Builder) -> None:
         dense, target = views.reshape(builder.as_plain(x), matrix), views.reshape(y, matrix)
         assert dense is not None
         result = target or builder.new(y.dtype, matrix)
-        builder.step("softmax", [dense], [result], axis=1, log=log)
+        softmax(builder, dense, result, 1, log)
         if target is None:
             copy_reshaped(builder, result, y)
         return
     if x.rank == 0:
         x, y, axis = views.insert_axis(x, 0), views.insert_axis(y, 0), 0
-    builder.step("softmax", [x], [y], axis=axis, log=log)
+    softmax(builder, x, y, axis, log)
+
+
+def softmax(builder: Builder, x: View, y: View, axis: int, log: bool) -> None:
+    """y = softmax of x along the axis; f64 in its parts: exp(x - max) / sum, or x - max - log(sum)."""
+    if x.dtype is DType.F32:
+        builder.step("softmax", [x], [y], axis=axis, log=log)
+        return
+    kept = (*x.shape[:axis], 1, *x.shape[axis + 1 :])
+    most, total = builder.new(x.dtype, kept), builder.new(x.dtype, kept)
+    shifted, power = builder.new(x.dtype, x.shape), builder.new(x.dtype, x.shape)
+    builder.step("reduce", [x], [most], function="max", axes=[axis])
+    builder.step("binary", [x, views.broadcast(most, x.shape)], [shifted], function="sub")
+    builder.step("unary", [shifted], [power], function="exp", alpha=0.0, beta=0.0)
+    builder.step("reduce", [power], [total], function="sum", axes=[axis])
+    if log:
+        builder.step("unary", [total], [most], function="log", alpha=0.0, beta=0.0)
+        builder.step("binary", [shifted, views.broadcast(most, x.shape)], [y], function="sub")
+    else:
+        builder.step("binary", [power, views.broadcast(total, x.shape)], [y], function="div")

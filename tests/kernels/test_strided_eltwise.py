@@ -274,7 +274,7 @@ def exact(name: str, a: int, b: int, bits: int) -> int:
             return {1: 1, -1: 1 if b % 2 == 0 else -1}.get(a, 0)
         return pow(a, b, 2**64)
     if name in ("shift_left", "shift_right") and not 0 <= b < bits:
-        return 0
+        return -1 if name == "shift_right" and a < 0 else 0
     functions: dict[str, Callable[[int, int], int]] = {
         "add": lambda a, b: a + b,
         "sub": lambda a, b: a - b,

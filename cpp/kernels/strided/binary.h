@@ -12,7 +12,8 @@ namespace fi::strided {
 /// greater greater_equal; of booleans and or xor. f16 and bf16 compute in f32. Integers wrap. x / 0
 /// and x mod 0 are 0, min / -1 wraps to min; div truncates; mod takes the divisor's sign, fmod the
 /// dividend's; pow with a negative exponent truncates the exact value (0 to a negative power is 0);
-/// a shift of the width or more gives 0. min and max propagate NaN.
+/// a shift by less than 0 or by the width or more leaves the sign (right) or 0 (left). min and max
+/// propagate NaN.
 OperationPtr make_binary(const TensorView& a, const TensorView& b, const TensorView& y,
                          std::string_view function);
 

@@ -76,7 +76,10 @@ DenseLoop arithmetic(std::string_view name) {
     return loop_of<T, T>([](T a, T b) { return too_far(b) ? T(0) : T(U(a) << b); });
   }
   if (name == "shift_right") {
-    return loop_of<T, T>([](T a, T b) { return too_far(b) ? T(0) : T(a >> b); });
+    return loop_of<T, T>([](T a, T b) {
+      const T sign = a < 0 ? T(-1) : T(0);
+      return too_far(b) ? sign : T(a >> b);
+    });
   }
   return nullptr;
 }

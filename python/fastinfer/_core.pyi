@@ -44,6 +44,48 @@ def run_reference(family: str, **kwargs: Any) -> Any:
 def run_dynamic(op: str, arrays: list[npt.NDArray[Any]], attributes: dict[str, Any]) -> list[npt.NDArray[Any]]:
     """Runs an operator whose output size depends on data: nonzero, compress, non_max_suppression."""
 
+class WeightCache:
+    """The weights of one model, packed once for all of its plans; the least recently used go beyond the limit."""
+
+    def __init__(self, limit_bytes: int) -> None: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def entries(self) -> int: ...
+
+class Plan:
+    """A prepared program. Runs from many threads at once; the GIL is released."""
+
+    def run(self, inputs: list[npt.NDArray[Any]], outputs: list[npt.NDArray[Any]]) -> None:
+        """C-contiguous arrays of the bytes that the program's input and output buffers have."""
+
+    def profile(
+        self, inputs: list[npt.NDArray[Any]], outputs: list[npt.NDArray[Any]], runs: int
+    ) -> npt.NDArray[np.float64]:
+        """Seconds of each step of each run: (runs, steps)."""
+
+    def report(self) -> list[dict[str, Any]]:
+        """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, why, refused, ..."""
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of the arena and of what stands beside it."""
+
+    @property
+    def threads(self) -> int: ...
+
+def prepare(
+    program: Any,
+    cache: WeightCache,
+    isa: str | None = None,
+    threads: int = 0,
+    algorithms: dict[str, str] = ...,
+    memory_limit: int | None = None,
+) -> Plan:
+    """Checks, chooses, packs and places a fastinfer.plan.records.Program. memory_limit None: no limit."""
+
+def place_arena(items: list[tuple[int, int, int]]) -> tuple[int, list[int]]:
+    """(bytes, first group, last group) of each buffer to (arena bytes, offsets)."""
+
 def measure_peak(kind: str, threads: int = 1, bytes: int = 0, isa: str = "", seconds: float = 0.02) -> float:
     """The most that this machine does per second: MAC for kind "fma", bytes moved for "read" and "copy"."""
 

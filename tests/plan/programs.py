@@ -40,7 +40,9 @@ class Net:
         self.program.buffers.append(BufferRecord(kind, size, index, weight))
         return len(self.program.buffers) - 1
 
-    def view(self, buffer: int, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0, dtype: DType = DType.F32) -> int:
+    def view(
+        self, buffer: int, shape: tuple[int, ...], strides: tuple[int, ...], offset: int = 0, dtype: DType = DType.F32
+    ) -> int:
         channels_last = len(shape) == 4 and strides[1] == 1
         name = f"t{len(self.program.tensors)}"
         layout = "nhwc" if channels_last else "plain"
@@ -48,7 +50,9 @@ class Net:
         return len(self.program.tensors) - 1
 
     def plain(self, shape: tuple[int, ...], dtype: DType = DType.F32) -> int:
-        return self.view(self.buffer("arena", math.prod(shape) * dtype.numpy.itemsize), shape, row_major(shape), 0, dtype)
+        return self.view(
+            self.buffer("arena", math.prod(shape) * dtype.numpy.itemsize), shape, row_major(shape), 0, dtype
+        )
 
     def image(self, shape: tuple[int, ...], pixel: int | None = None) -> int:
         size = shape[0] * shape[2] * shape[3] * (shape[1] if pixel is None else pixel) * 4
@@ -78,7 +82,15 @@ class Net:
         y = self.view(buffer, record.shape, row_major(record.shape), 0, record.dtype)
         self.step("copy", [tensor], [y])
 
-    def step(self, op: str, inputs: list[int], outputs: list[int], weights: list[Weight | None] | None = None, name: str | None = None, **attributes: Any) -> int:
+    def step(
+        self,
+        op: str,
+        inputs: list[int],
+        outputs: list[int],
+        weights: list[Weight | None] | None = None,
+        name: str | None = None,
+        **attributes: Any,
+    ) -> int:
         number = len(self.program.steps)
         self.program.steps.append(StepRecord(op, name or f"{op}{number}", inputs, outputs, weights or [], attributes))
         self.program.groups.append(GroupRecord([number]))

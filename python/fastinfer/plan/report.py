@@ -111,7 +111,7 @@ class ProfileTable:
         )
 
 
-def show(shape: Sequence[int]) -> str:
+def show(shape: Sequence[int | str]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 

@@ -96,8 +96,9 @@ class Engine:
         node = stage.dynamic
         assert node is not None
         arrays = [self._array(name, env) if name else None for name in node.inputs]
+        operands = [array for array in arrays[:2] if array is not None]
         with core_errors(self.graph.file):
-            results = _core.run_dynamic(_DYNAMIC[node.op], arrays[:2], _dynamic_attributes(node, arrays))
+            results = _core.run_dynamic(_DYNAMIC[node.op], operands, _dynamic_attributes(node, arrays))
         env.update(zip((name for name in node.outputs), results, strict=False))
 
     def _array(self, name: str, env: Mapping[str, Array]) -> Array:

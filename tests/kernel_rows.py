@@ -19,9 +19,13 @@ LANES = {"scalar": 4, "neon": 4, "avx2": 8, "avx512": 16}
 
 
 def rows_of(family: str, **properties: Any) -> Any:
-    """Parametrizes `row` over the family's rows with these properties; rows that this CPU cannot run skip, visibly."""
+    """Parametrizes `row` over the family's rows with these properties (a tuple: any of them).
+
+    Rows that this CPU cannot run skip, visibly.
+    """
     rows = [row for row in _core.kernels() if row["family"] == family]
-    rows = [row for row in rows if all(row[name] == value for name, value in properties.items())]
+    wanted = {name: value if isinstance(value, tuple) else (value,) for name, value in properties.items()}
+    rows = [row for row in rows if all(row[name] in values for name, values in wanted.items())]
     assert rows, f"no {family} row has {properties}"
     return pytest.mark.parametrize("row", [_parameter(row) for row in rows])
 

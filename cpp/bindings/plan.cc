@@ -75,7 +75,8 @@ class BoundPlan {
     sizes[buffer.index] = std::max(sizes[buffer.index], buffer.bytes);
   }
 
-  // Shapes and types are the session's to check; here, that the bytes which the plan touches are there.
+  // Shapes and types are the session's to check; here, that the bytes which the plan touches are
+  // there.
   static std::vector<char*> pointers(const py::list& arrays, const std::vector<int64_t>& sizes,
                                      const char* side, bool writable) {
     if (arrays.size() != sizes.size()) {
@@ -85,9 +86,11 @@ class BoundPlan {
     std::vector<char*> out;
     for (size_t i = 0; i < sizes.size(); ++i) {
       const std::string name = std::string(side) + " " + std::to_string(i);
-      if (!py::isinstance<py::array>(arrays[i])) throw Error(ErrorKind::dtype, name + " is not an array");
+      if (!py::isinstance<py::array>(arrays[i]))
+        throw Error(ErrorKind::dtype, name + " is not an array");
       const auto array = py::reinterpret_borrow<py::array>(arrays[i]);
-      if (!(array.flags() & py::array::c_style)) throw Error(ErrorKind::shape, name + " is not C-contiguous");
+      if (!(array.flags() & py::array::c_style))
+        throw Error(ErrorKind::shape, name + " is not C-contiguous");
       if (writable && !array.writeable()) throw Error(ErrorKind::value, name + " is read-only");
       if (sizes[i] != kAnySize && array.nbytes() != sizes[i]) {
         throw Error(ErrorKind::shape, name + " has " + std::to_string(array.nbytes()) +
@@ -124,8 +127,9 @@ class BoundPlan {
   std::vector<int64_t> inputs_, outputs_;  // bytes
 };
 
-BoundPlan prepare(const py::object& program, ModelWeights& weights, const std::optional<std::string>& isa,
-                  int threads, const std::map<std::string, std::string>& algorithms,
+BoundPlan prepare(const py::object& program, ModelWeights& weights,
+                  const std::optional<std::string>& isa, int threads,
+                  const std::map<std::string, std::string>& algorithms,
                   std::optional<int64_t> memory_limit) {
   plan::Options options;
   options.features = cpu::usable_under(isa.value_or(""));
@@ -150,10 +154,12 @@ py::tuple place_arena(const std::vector<std::tuple<int64_t, int, int>>& items) {
 }  // namespace
 
 void bind_plan(py::module_& module) {
-  py::class_<ModelWeights>(module, "WeightCache", "Weights of one model, packed once for all of its plans.")
+  py::class_<ModelWeights>(module, "WeightCache",
+                           "Weights of one model, packed once for all of its plans.")
       .def(py::init<int64_t>(), py::arg("limit_bytes"))
       .def_property_readonly("bytes", [](const ModelWeights& w) { return w.packed()->bytes(); })
-      .def_property_readonly("entries", [](const ModelWeights& w) { return w.packed()->entries(); });
+      .def_property_readonly("entries",
+                             [](const ModelWeights& w) { return w.packed()->entries(); });
   py::class_<BoundPlan>(module, "Plan", "A prepared program. Runs from many threads at once.")
       .def("run", &BoundPlan::run, py::arg("inputs"), py::arg("outputs"))
       .def("profile", &BoundPlan::profile, py::arg("inputs"), py::arg("outputs"), py::arg("runs"),
@@ -164,7 +170,8 @@ void bind_plan(py::module_& module) {
   module.def("prepare", &prepare, py::arg("program"), py::arg("cache"), py::arg("isa") = py::none(),
              py::arg("threads") = 0, py::arg("algorithms") = std::map<std::string, std::string>(),
              py::arg("memory_limit") = py::none(),
-             "Checks, chooses, packs and places a program. threads 0: as many as usable; memory_limit None: no limit.");
+             "Checks, chooses, packs and places a program. threads 0: as many as usable; "
+             "memory_limit None: no limit.");
   module.def("place_arena", &place_arena, py::arg("items"),
              "(bytes, first group, last group) of each buffer -> (arena bytes, offsets).");
 }

@@ -125,7 +125,8 @@ plan::Program program_of(const py::object& program, ModelWeights& weights) {
     out.steps.push_back(step_of(step, weights));
   }
   for (const py::handle group : field<py::list>(program, "groups")) {
-    out.groups.push_back({field<std::vector<int>>(group, "steps"), field<int64_t>(group, "stripe_rows")});
+    out.groups.push_back(
+        {field<std::vector<int>>(group, "steps"), field<int64_t>(group, "stripe_rows")});
   }
   return out;
 }

@@ -14,24 +14,27 @@ namespace py = pybind11;
 
 namespace fi::bindings {
 
-/// The weights of a model: one core weight for each Python weight object, and what was packed of them.
+/// The weights of a model: one core weight for each Python weight object, and what was packed of
+/// them.
 class ModelWeights {
  public:
   explicit ModelWeights(int64_t limit_bytes)
       : packed_(std::make_shared<plan::WeightCache>(limit_bytes)) {}
 
-  /// The weight of this object; it keeps the object alive. Needs the interpreter's lock. Throws Error(value) if the
-  /// object is malformed.
+  /// The weight of this object; it keeps the object alive. Needs the interpreter's lock. Throws
+  /// Error(value) if the object is malformed.
   plan::WeightPtr get(const py::object& weight);
   const std::shared_ptr<plan::WeightCache>& packed() const { return packed_; }
 
  private:
   std::shared_ptr<plan::WeightCache> packed_;
-  // A weight that is alive holds its object, so the object's address names it; expired entries are replaced.
+  // A weight that is alive holds its object, so the object's address names it; expired entries are
+  // replaced.
   std::unordered_map<PyObject*, std::weak_ptr<const plan::Weight>> known_;
 };
 
-/// Throws Error(internal) for records of a wrong type or number; what they say is checked by plan::check.
+/// Throws Error(internal) for records of a wrong type or number; what they say is checked by
+/// plan::check.
 plan::Program program_of(const py::object& program, ModelWeights& weights);
 
 }  // namespace fi::bindings

@@ -15,7 +15,8 @@ std::atomic<uint64_t> next_id{1};
   throw Error(ErrorKind::value, "malformed weight: " + reason);
 }
 
-// Python objects that C++ keeps; they may die on a thread that does not hold the interpreter's lock.
+// Python objects that C++ keeps; they may die on a thread that does not hold the interpreter's
+// lock.
 std::shared_ptr<const void> kept(py::object object) {
   auto* held = new py::object(std::move(object));
   return {static_cast<const void*>(held), [](const void* pointer) {

@@ -16,7 +16,8 @@ bool contemporaries(const ArenaItem& a, const ArenaItem& b) {
   return a.first <= b.last && b.first <= a.last;
 }
 
-// The tightest gap between `neighbours` (by offset) that holds `bytes`; else the end of the last of them.
+// The tightest gap between `neighbours` (by offset) that holds `bytes`; else the end of the last of
+// them.
 int64_t best_offset(const std::vector<const ArenaItem*>& neighbours, int64_t bytes) {
   int64_t end = 0, best = -1, least_waste = std::numeric_limits<int64_t>::max();
   for (const ArenaItem* neighbour : neighbours) {
@@ -59,7 +60,9 @@ int64_t place(std::vector<ArenaItem>& items) {
     std::copy_if(placed.begin(), placed.end(), std::back_inserter(neighbours),
                  [&](const ArenaItem* other) { return contemporaries(*other, item); });
     item.offset = best_offset(neighbours, item.bytes);
-    const auto by_offset = [](const ArenaItem* a, const ArenaItem* b) { return a->offset < b->offset; };
+    const auto by_offset = [](const ArenaItem* a, const ArenaItem* b) {
+      return a->offset < b->offset;
+    };
     placed.insert(std::upper_bound(placed.begin(), placed.end(), &item, by_offset), &item);
     total = std::max(total, item.offset + align_up(item.bytes));
   }

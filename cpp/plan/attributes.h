@@ -1,4 +1,5 @@
-// Typed access to a step's attributes; a wrong type or value is Error(attribute) that names the step.
+// Typed access to a step's attributes; a wrong type or value is Error(attribute) that names the
+// step.
 #pragma once
 
 #include <string>
@@ -43,7 +44,8 @@ class Attributes {
   const Step& step_;
 };
 
-/// strides, dilations and the first two of pads, each in the range of Window, with the kernel given.
+/// strides, dilations and the first two of pads, each in the range of Window, with the kernel
+/// given.
 Window window_of(const Attributes& attributes, int64_t kernel_h, int64_t kernel_w);
 
 }  // namespace fi::plan

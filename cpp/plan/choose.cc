@@ -12,12 +12,13 @@ namespace {
 
 const char* const kAlgorithms[] = {"depthwise", "pointwise", "indirect", "im2col", "gemm", "naive"};
 
-// Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their multiplications.
+// Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
+// multiplications.
 constexpr double kGemmEfficiency = 0.85;
 constexpr double kDepthwiseEfficiency = 0.45;
-constexpr double kTapCycles = 1.5;      // offsets form: address of one tap of one row, per column panel
-constexpr double kPanelColumns = 48;    // columns that one pass over the lhs makes
-constexpr double kLeastColumns = 16;    // narrower outputs waste the rest of a vector
+constexpr double kTapCycles = 1.5;  // offsets form: address of one tap of one row, per column panel
+constexpr double kPanelColumns = 48;  // columns that one pass over the lhs makes
+constexpr double kLeastColumns = 16;  // narrower outputs waste the rest of a vector
 
 std::string in_cycles(double cycles) {
   char text[32];
@@ -48,8 +49,8 @@ Candidate depthwise(const ConvQuery& q, const Machine& machine) {
   Candidate c{"depthwise", 0, ""};
   if (q.groups != q.in_channels) c.refusal = "a group has more than one input channel";
   if (!q.constant_weights) c.refusal = "the weights are not constant";
-  const double macs = output_pixels(q) * static_cast<double>(q.out_channels) *
-                      static_cast<double>(q.window.taps());
+  const double macs =
+      output_pixels(q) * static_cast<double>(q.out_channels) * static_cast<double>(q.window.taps());
   c.cycles = macs / (machine.macs_per_cycle * kDepthwiseEfficiency);
   return c;
 }
@@ -131,9 +132,8 @@ Choice choose(const std::vector<Candidate>& candidates, const std::string& force
   choice.algorithm = best->algorithm;
   for (const Candidate& c : candidates) {
     if (&c == best) continue;
-    choice.refused.emplace_back(c.algorithm, c.refusal.empty() ? "estimated slower, " +
-                                                                     in_cycles(c.cycles)
-                                                               : c.refusal);
+    choice.refused.emplace_back(
+        c.algorithm, c.refusal.empty() ? "estimated slower, " + in_cycles(c.cycles) : c.refusal);
   }
   return choice;
 }

@@ -1,4 +1,5 @@
-// Which algorithm a step takes: a pure function of operator, shapes, weight form, features and machine constants.
+// Which algorithm a step takes: a pure function of operator, shapes, weight form, features and
+// machine constants.
 #pragma once
 
 #include <string>
@@ -19,8 +20,8 @@ Machine machine_of(FeatureMask features);
 
 struct Candidate {
   std::string algorithm;
-  double cycles = 0;     // estimate, of one core
-  std::string refusal;   // why it cannot do this step; empty: it can
+  double cycles = 0;    // estimate, of one core
+  std::string refusal;  // why it cannot do this step; empty: it can
 };
 
 struct Choice {
@@ -30,7 +31,8 @@ struct Choice {
   bool forced = false;
 };
 
-/// The cheapest candidate that is not refused, or `forced` if that can do it. Empty algorithm: none can.
+/// The cheapest candidate that is not refused, or `forced` if that can do it. Empty algorithm: none
+/// can.
 Choice choose(const std::vector<Candidate>& candidates, const std::string& forced);
 
 /// A convolution as seen by the cost model.
@@ -39,9 +41,9 @@ struct ConvQuery {
   int64_t out_height, out_width, out_channels;
   int64_t groups;
   Window window;
-  bool constant_weights;     // known at prepare
-  bool uniform_pixels;       // input pixels of an image step evenly, so that they are rows of a matrix
-  int64_t input_bytes;       // from the input's first element to its last
+  bool constant_weights;  // known at prepare
+  bool uniform_pixels;    // input pixels of an image step evenly, so that they are rows of a matrix
+  int64_t input_bytes;    // from the input's first element to its last
 };
 
 /// depthwise, pointwise, indirect, im2col.

@@ -58,8 +58,8 @@ ImageOperand as_image(const Step& step, const Operand& operand) {
           step.op + " needs f32, not " + name_of(view.dtype));
   require(is_image(operand), step, ErrorKind::unsupported, step.op + " needs contiguous channels");
   ImageOperand image{operand.buffer, operand.offset_bytes, {}};
-  image.image = {nullptr,        view.shape[0],  view.shape[2],  view.shape[3],
-                 view.shape[1],  view.stride[0], view.stride[2], view.stride[3]};
+  image.image = {nullptr,       view.shape[0],  view.shape[2],  view.shape[3],
+                 view.shape[1], view.stride[0], view.stride[2], view.stride[3]};
   return image;
 }
 

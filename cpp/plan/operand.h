@@ -1,4 +1,5 @@
-// A tensor of the program as an operator keeps it: where it lives, and its geometry. Addresses come with each run.
+// A tensor of the program as an operator keeps it: where it lives, and its geometry. Addresses come
+// with each run.
 #pragma once
 
 #include <type_traits>
@@ -42,18 +43,20 @@ struct ImageOperand {
   template <class T>
   Image<T> at(const RunContext& context) const {
     T* data = present() ? reinterpret_cast<T*>(context.buffers[buffer] + offset_bytes) : nullptr;
-    return {data,        image.batch,        image.height,     image.width,
+    return {data,           image.batch,        image.height,     image.width,
             image.channels, image.batch_stride, image.row_stride, image.pixel_stride};
   }
   /// Bytes from the first element to the end of the last.
   int64_t extent_bytes() const;
 };
 
-/// Input or output `i` of the step; absent where the step has none. `required`: absence is Error(attribute).
+/// Input or output `i` of the step; absent where the step has none. `required`: absence is
+/// Error(attribute).
 Operand input(const Program& program, const Step& step, size_t i, bool required = true);
 Operand output(const Program& program, const Step& step, size_t i, bool required = true);
 
-/// The operand as an image: rank 4, f32, channels contiguous. Throws Error(dtype or unsupported) otherwise.
+/// The operand as an image: rank 4, f32, channels contiguous. Throws Error(dtype or unsupported)
+/// otherwise.
 ImageOperand as_image(const Step& step, const Operand& operand);
 
 /// Whether the image's rank, dtype and strides allow as_image.

@@ -19,25 +19,29 @@ struct StepReport {
   std::string algorithm;  // gemm, im2col, depthwise, ...
   std::string kernel;     // the table row
   int64_t macs = 0;
-  int64_t bytes = 0;      // compulsory traffic: inputs, outputs, weights as stored
+  int64_t bytes = 0;  // compulsory traffic: inputs, outputs, weights as stored
   std::string why;
   std::vector<std::pair<std::string, std::string>> refused;  // candidate, reason
 };
 
 /// The memory and threads of one run.
 struct RunContext {
-  char* const* buffers;        // by buffer number
-  char* const* scratch;        // by worker
+  char* const* buffers;  // by buffer number
+  char* const* scratch;  // by worker
   int threads;
 };
 
 class Operator {
  public:
   virtual ~Operator() = default;
-  /// Computes rows of the first output; operators that cannot be striped get the whole range and ignore it.
+  /// Computes rows of the first output; operators that cannot be striped get the whole range and
+  /// ignore it.
   virtual void run(const RunContext& context, const RowRange& rows) const = 0;
-  /// Rows of input 0 that rows [begin, end) of the output need (the halo); only for operators with striped() true.
-  virtual std::pair<int64_t, int64_t> input_rows(int64_t begin, int64_t end) const { return {begin, end}; }
+  /// Rows of input 0 that rows [begin, end) of the output need (the halo); only for operators with
+  /// striped() true.
+  virtual std::pair<int64_t, int64_t> input_rows(int64_t begin, int64_t end) const {
+    return {begin, end};
+  }
   virtual bool striped() const { return false; }
   virtual int64_t scratch_bytes() const { return 0; }  // per worker
   const StepReport& report() const { return report_; }
@@ -47,7 +51,8 @@ class Operator {
   StepReport report_;
 };
 
-using PrepareFn = std::unique_ptr<Operator> (*)(const Program& program, const Step& step, PrepareContext& context);
+using PrepareFn = std::unique_ptr<Operator> (*)(const Program& program, const Step& step,
+                                                PrepareContext& context);
 
 /// One row per operator that lowering may emit.
 struct OperatorRow {

@@ -97,7 +97,9 @@ const std::string& Plan::stripe_refusal(size_t step) const {
   return groups_[group_of_[step]].refusal;
 }
 
-int64_t Plan::stripe_rows(size_t step) const { return groups_[group_of_[step]].stripes.stripe_rows; }
+int64_t Plan::stripe_rows(size_t step) const {
+  return groups_[group_of_[step]].stripes.stripe_rows;
+}
 
 MemoryReport Plan::memory() const {
   MemoryReport report = memory_;

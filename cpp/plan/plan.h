@@ -1,4 +1,5 @@
-// A prepared program: operators bound to buffers. Immutable; run() may be called from many threads at once.
+// A prepared program: operators bound to buffers. Immutable; run() may be called from many threads
+// at once.
 #pragma once
 
 #include <memory>
@@ -29,8 +30,9 @@ class Plan {
   /// Empty: prepare() builds the rest.
   explicit Plan(Program program) : program_(std::move(program)) {}
 
-  /// Inputs and outputs by array number, each of the bytes that its buffer states. `seconds`, if not null, receives the
-  /// time of each step. Throws Error(value) where data are out of range (indices).
+  /// Inputs and outputs by array number, each of the bytes that its buffer states. `seconds`, if
+  /// not null, receives the time of each step. Throws Error(value) where data are out of range
+  /// (indices).
   void run(const std::vector<char*>& inputs, const std::vector<char*>& outputs,
            double* seconds = nullptr) const;
 
@@ -67,10 +69,11 @@ class Plan {
   int threads_ = 1;
   std::vector<std::unique_ptr<Operator>> operators_;  // by step
   std::vector<PlannedGroup> groups_;
-  std::vector<int> group_of_;            // by step
-  std::vector<int64_t> arena_offsets_;   // by buffer number; -1: not in the arena
-  std::vector<char*> constants_;         // by buffer number; null: not constant
-  std::vector<PackedPtr> decoded_;       // what constants_ points into where the stored form would not do
+  std::vector<int> group_of_;           // by step
+  std::vector<int64_t> arena_offsets_;  // by buffer number; -1: not in the arena
+  std::vector<char*> constants_;        // by buffer number; null: not constant
+  std::vector<PackedPtr>
+      decoded_;  // what constants_ points into where the stored form would not do
   int64_t scratch_per_worker_ = 0;
   MemoryReport memory_;
 

@@ -195,8 +195,7 @@ class PlanBuilder {
     for (const Group& group : plan_->program_.groups) {
       Plan::PlannedGroup planned;
       planned.steps = group.steps;
-      planned.stripes =
-          plan_stripes(plan_->program_, group, plan_->operators_, &planned.refusal);
+      planned.stripes = plan_stripes(plan_->program_, group, plan_->operators_, &planned.refusal);
       plan_->groups_.push_back(std::move(planned));
     }
   }

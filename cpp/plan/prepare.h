@@ -20,7 +20,8 @@ class Plan;
 /// Elements of a weight's shape.
 int64_t element_count(const Weight& weight);
 
-/// The weight as f32 in its own order: the stored elements themselves where they are that already, else a copy.
+/// The weight as f32 in its own order: the stored elements themselves where they are that already,
+/// else a copy.
 std::shared_ptr<const float> decoded(const WeightPtr& weight);
 
 struct Options {
@@ -37,9 +38,7 @@ std::shared_ptr<const Plan> prepare(Program program, std::shared_ptr<WeightCache
 class PrepareContext {
  public:
   PrepareContext(const Program& program, WeightCache& cache, const Options& options)
-      : options_(options),
-        cache_(cache),
-        next_buffer_(static_cast<int>(program.buffers.size())) {}
+      : options_(options), cache_(cache), next_buffer_(static_cast<int>(program.buffers.size())) {}
 
   FeatureMask features() const { return options_.features; }
   int threads() const { return options_.threads; }
@@ -57,9 +56,7 @@ class PrepareContext {
   /// A buffer number for memory that is this step's alone, while it runs.
   int workspace(int64_t bytes);
   /// The workspaces asked for since the last call.
-  std::vector<std::pair<int, int64_t>> take_workspaces() {
-    return std::exchange(workspaces_, {});
-  }
+  std::vector<std::pair<int, int64_t>> take_workspaces() { return std::exchange(workspaces_, {}); }
   /// Packed bytes that the plan holds.
   int64_t packed_bytes() const { return packed_bytes_; }
 

@@ -1,5 +1,5 @@
-// The records that Python lowers a graph to. Plain data: nothing here runs. The Python side of the same records is
-// python/fastinfer/plan/records.py.
+// The records that Python lowers a graph to. Plain data: nothing here runs. The Python side of the
+// same records is python/fastinfer/plan/records.py.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +17,8 @@ namespace fi::plan {
 
 enum class BufferKind : uint8_t { arena, input, output, constant };
 
-/// Where elements live. Tensors of one buffer are views of it (Concat, Split, Reshape and Transpose cost nothing).
+/// Where elements live. Tensors of one buffer are views of it (Concat, Split, Reshape and Transpose
+/// cost nothing).
 struct Buffer {
   BufferKind kind = BufferKind::arena;
   int64_t bytes = 0;
@@ -25,7 +26,10 @@ struct Buffer {
   std::shared_ptr<const Weight> weight;  // constant: dense
 };
 
-enum class Layout : uint8_t { plain, nhwc };  // plain: row-major in logical axis order (4-D: NCHW, planar)
+enum class Layout : uint8_t {
+  plain,
+  nhwc
+};  // plain: row-major in logical axis order (4-D: NCHW, planar)
 
 struct Tensor {
   std::string name;
@@ -36,22 +40,25 @@ struct Tensor {
   int64_t stride[kMaxRank] = {};  // elements
   int64_t offset = 0;             // elements from the buffer's start: channel offset and the like
   int buffer = -1;
-  float scale = 0;                // quantized tensors; 0 otherwise
+  float scale = 0;  // quantized tensors; 0 otherwise
   int32_t zero_point = 0;
 };
 
-using Attribute = std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
+using Attribute =
+    std::variant<bool, int64_t, double, std::string, std::vector<int64_t>, std::vector<double>>;
 
 struct Step {
-  std::string op;             // a name in the operator registry (plan/operator.h)
-  std::string name;           // the graph nodes that it comes from
-  std::vector<int> inputs;    // tensors; -1: absent
+  std::string op;           // a name in the operator registry (plan/operator.h)
+  std::string name;         // the graph nodes that it comes from
+  std::vector<int> inputs;  // tensors; -1: absent
   std::vector<int> outputs;
-  std::vector<std::shared_ptr<const Weight>> weights;  // in the form they are stored in; null: absent
+  std::vector<std::shared_ptr<const Weight>>
+      weights;  // in the form they are stored in; null: absent
   std::map<std::string, Attribute> attributes;
 };
 
-/// Steps run together, stripe by stripe: stripe_rows output rows of the last step at a time (0: all at once).
+/// Steps run together, stripe by stripe: stripe_rows output rows of the last step at a time (0: all
+/// at once).
 struct Group {
   std::vector<int> steps;
   int64_t stripe_rows = 0;

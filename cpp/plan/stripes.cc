@@ -23,7 +23,8 @@ Refusal check_step(const Program& program, const Step& step, const Operator& op,
   return {};
 }
 
-// Whether row y of `view` is row y of `produced` (it may be a channel slice of it, or it of the view).
+// Whether row y of `view` is row y of `produced` (it may be a channel slice of it, or it of the
+// view).
 bool rows_align(const Tensor& view, const Tensor& produced) {
   return view.rank == 4 && view.dtype == produced.dtype && view.shape[0] == produced.shape[0] &&
          view.shape[2] == produced.shape[2] && view.stride[2] == produced.stride[2] &&
@@ -33,8 +34,7 @@ bool rows_align(const Tensor& view, const Tensor& produced) {
 
 Refusal link(const Program& program, const Group& group, int producer, int consumer,
              StripePlan* plan) {
-  const Tensor& produced =
-      program.tensors[program.steps[group.steps[producer]].outputs[0]];
+  const Tensor& produced = program.tensors[program.steps[group.steps[producer]].outputs[0]];
   const Step& reader = program.steps[group.steps[consumer]];
   const Tensor& result = program.tensors[reader.outputs[0]];
   for (size_t i = 0; i < reader.inputs.size(); ++i) {
@@ -95,8 +95,7 @@ StripePlan plan_stripes(const Program& program, const Group& group,
   return plan;
 }
 
-void for_each_stripe(const StripePlan& plan,
-                     const std::function<void(int, const RowRange&)>& run) {
+void for_each_stripe(const StripePlan& plan, const std::function<void(int, const RowRange&)>& run) {
   const int count = static_cast<int>(plan.steps.size());
   const int64_t height = plan.steps.back().height;
   std::vector<int64_t> done(count), need(count);

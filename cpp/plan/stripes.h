@@ -1,5 +1,6 @@
-// Depth-first execution of a group: a stripe of the last step's rows at a time, each earlier step computing the rows
-// that the stripe needs and that are not there yet, so that what flows between them stays in cache.
+// Depth-first execution of a group: a stripe of the last step's rows at a time, each earlier step
+// computing the rows that the stripe needs and that are not there yet, so that what flows between
+// them stays in cache.
 #pragma once
 
 #include <functional>
@@ -12,7 +13,8 @@
 
 namespace fi::plan {
 
-/// How the steps of a group depend on one another's rows. Empty steps: the group runs whole steps in turn.
+/// How the steps of a group depend on one another's rows. Empty steps: the group runs whole steps
+/// in turn.
 struct StripePlan {
   struct Use {
     int consumer;  // position in the group
@@ -34,8 +36,8 @@ StripePlan plan_stripes(const Program& program, const Group& group,
                         const std::vector<std::unique_ptr<Operator>>& operators,
                         std::string* refusal);
 
-/// Calls run(position, rows) in an order that satisfies every need; each row of each step once, image by image.
-void for_each_stripe(const StripePlan& plan,
-                     const std::function<void(int, const RowRange&)>& run);
+/// Calls run(position, rows) in an order that satisfies every need; each row of each step once,
+/// image by image.
+void for_each_stripe(const StripePlan& plan, const std::function<void(int, const RowRange&)>& run);
 
 }  // namespace fi::plan

@@ -57,7 +57,8 @@ void decode_sparse_codebook(const Weight& weight, int64_t count, float* out) {
     const uint8_t gap = static_cast<uint8_t>((gaps[i / 2] >> (i % 2 * 4)) & 15);
     position += gap + 1;
     if (position >= count) {
-      throw Error(ErrorKind::value, "a sparse codebook weight has an entry beyond its last element");
+      throw Error(ErrorKind::value,
+                  "a sparse codebook weight has an entry beyond its last element");
     }
     const bool filler = codes[i] == 0 && gap == kFillerGap;
     if (filler) continue;

@@ -19,13 +19,14 @@ struct Span {
 
 /// Immutable; `owner` keeps the memory (a file mapping, a NumPy array) alive.
 struct Weight {
-  uint64_t id = 0;  // unique in the process: with a packing format, the key of the packed-weight cache
+  uint64_t id =
+      0;  // unique in the process: with a packing format, the key of the packed-weight cache
   WeightForm form = WeightForm::dense;
   DType dtype = DType::f32;
-  std::vector<int64_t> shape;       // dense: contiguous, row-major (OIHW for convolutions)
-  Span values;                      // dense: the elements; sparse_codebook: the codebook, f32
-  Span codes;                       // sparse_codebook: one u8 per stored entry
-  Span gaps;                        // sparse_codebook: one 4-bit gap per entry, low nibble first
+  std::vector<int64_t> shape;  // dense: contiguous, row-major (OIHW for convolutions)
+  Span values;                 // dense: the elements; sparse_codebook: the codebook, f32
+  Span codes;                  // sparse_codebook: one u8 per stored entry
+  Span gaps;                   // sparse_codebook: one 4-bit gap per entry, low nibble first
   std::shared_ptr<const void> owner;
 };
 

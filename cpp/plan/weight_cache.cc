@@ -29,7 +29,8 @@ PackedPtr WeightCache::get(const WeightPtr& weight, const std::string& format, i
   }
   auto packed = std::make_shared<const AlignedBuffer>(bytes);
   fill(packed->data());
-  Entries evicted;  // dies after the lock is released: a weight's owner may need Python's lock to go
+  Entries
+      evicted;  // dies after the lock is released: a weight's owner may need Python's lock to go
   std::lock_guard lock(mutex_);
   if (PackedPtr first = find(key)) return first;
   entries_.push_front({key, weight, packed});

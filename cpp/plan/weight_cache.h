@@ -17,14 +17,14 @@ namespace fi::plan {
 using PackedPtr = std::shared_ptr<const AlignedBuffer>;
 using WeightPtr = std::shared_ptr<const Weight>;
 
-/// Least recently used first out, once the bytes exceed the limit. A plan holds what it uses, so an entry that
-/// leaves the cache lives on until its last plan dies. Safe to use from any thread.
+/// Least recently used first out, once the bytes exceed the limit. A plan holds what it uses, so an
+/// entry that leaves the cache lives on until its last plan dies. Safe to use from any thread.
 class WeightCache {
  public:
   explicit WeightCache(int64_t limit_bytes) : limit_bytes_(limit_bytes) {}
 
-  /// The weight packed as `format`; `fill` writes the `bytes` of it if the cache has none. Two threads that miss at
-  /// once both fill, and the first one's bytes stay.
+  /// The weight packed as `format`; `fill` writes the `bytes` of it if the cache has none. Two
+  /// threads that miss at once both fill, and the first one's bytes stay.
   PackedPtr get(const WeightPtr& weight, const std::string& format, int64_t bytes,
                 const std::function<void(char*)>& fill);
 

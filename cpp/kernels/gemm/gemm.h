@@ -2,8 +2,9 @@
 //
 //   dst(m, n) = activation( scale(n) * sum_k lhs(m, k) * rhs(k, n)  +  bias(n)  +  residual(m, n) )
 //
-// over a range of rows m. The rhs is packed once, at prepare; the lhs comes in one of three forms. The framework
-// (gemm.cc) owns the loops; a row of the table brings the micro-kernel, its tile and its packing.
+// over a range of rows m. The rhs is packed once, at prepare; the lhs comes in one of three forms.
+// The framework (gemm.cc) owns the loops; a row of the table brings the micro-kernel, its tile and
+// its packing.
 #pragma once
 
 #include <cstddef>
@@ -17,19 +18,22 @@ namespace fi::gemm {
 
 enum class LhsForm : uint8_t {
   strided,  // row m starts at base + m * row_stride; its K elements are contiguous
-  offsets,  // indirection: K = taps * k_tap; tap t of row m starts at base + offset(t, m), or is the pad row
+  offsets,  // indirection: K = taps * k_tap; tap t of row m starts at base + offset(t, m), or is
+            // the pad row
   packed,   // the row's pack_lhs hook lays a tile out in worker scratch, from any strides
 };
 inline constexpr int kLhsForms = 3;
 
-/// In an offsets table: this tap of this row reads the pad row (k_tap elements that hold the zero point).
+/// In an offsets table: this tap of this row reads the pad row (k_tap elements that hold the zero
+/// point).
 inline constexpr int32_t kPadRow = INT32_MIN;
 
 struct Epilogue {
-  const float* bias = nullptr;      // [N]
-  const float* scale = nullptr;     // [N], per channel; f32 kernels take none
-  const void* residual = nullptr;   // in dst's dtype; must not overlap dst (which holds partial sums)
-  int64_t residual_stride = 0;      // bytes from row m to m + 1
+  const float* bias = nullptr;   // [N]
+  const float* scale = nullptr;  // [N], per channel; f32 kernels take none
+  const void* residual =
+      nullptr;                  // in dst's dtype; must not overlap dst (which holds partial sums)
+  int64_t residual_stride = 0;  // bytes from row m to m + 1
   Activation activation;
   int32_t lhs_zero_point = 0, rhs_zero_point = 0;  // for rows that ask for sums
   const int32_t* rhs_sums = nullptr;               // [N]: sum over k of rhs(k, n)
@@ -41,15 +45,16 @@ struct Tile {
   int64_t lhs_stride;      // strided: bytes from row to row
   const int32_t* offsets;  // offsets: [taps][mr] byte offsets from lhs, or kPadRow
   const char* pad;         // offsets: the pad row
-  int64_t k_skip;          // bytes added to every row's start: where this block of K begins inside a tap
-  int32_t taps, k_tap;     // this block's K is taps * k_tap
-  const char* rhs;         // packed: block's K (padded to kr) x nr
-  int32_t m, n;            // valid rows and columns, 1..mr and 1..nr
+  int64_t k_skip;  // bytes added to every row's start: where this block of K begins inside a tap
+  int32_t taps, k_tap;  // this block's K is taps * k_tap
+  const char* rhs;      // packed: block's K (padded to kr) x nr
+  int32_t m, n;         // valid rows and columns, 1..mr and 1..nr
   char* dst;
-  int64_t dst_stride;      // bytes from row to row
-  bool first, last;        // block of K: first starts at 0, others at dst; only the last runs the epilogue
-  const int32_t* lhs_sums; // [mr], for rows that ask for them
-  Epilogue epilogue;       // pointers already moved to this tile's first row and column
+  int64_t dst_stride;  // bytes from row to row
+  bool first,
+      last;  // block of K: first starts at 0, others at dst; only the last runs the epilogue
+  const int32_t* lhs_sums;  // [mr], for rows that ask for them
+  Epilogue epilogue;        // pointers already moved to this tile's first row and column
 };
 using MicroKernel = void (*)(const Tile&);
 
@@ -69,15 +74,15 @@ struct LhsView {
 /// A row of the table.
 struct Kernel {
   KernelInfo info;
-  int mr, nr, kr;               // tile; K is consumed (and padded with zeros in rhs) in steps of kr
-  bool lhs_sums, rhs_sums;      // asymmetric types: which sums the epilogue needs
-  MicroKernel run[kLhsForms];   // by LhsForm; null where the form is not offered
+  int mr, nr, kr;              // tile; K is consumed (and padded with zeros in rhs) in steps of kr
+  bool lhs_sums, rhs_sums;     // asymmetric types: which sums the epilogue needs
+  MicroKernel run[kLhsForms];  // by LhsForm; null where the form is not offered
   size_t (*packed_rhs_bytes)(int64_t k, int64_t n);
   void (*pack_rhs)(const RhsView& rhs, void* packed);
   void (*pack_lhs)(const LhsView& lhs, int m, int64_t k, void* packed);  // at most mr rows
   size_t (*packed_lhs_bytes)(int64_t k);
-  size_t scratch_bytes;                  // per worker, beside the framework's own
-  void (*worker_begin)(void* scratch);   // e.g. AMX tile configuration; null: nothing to do
+  size_t scratch_bytes;                 // per worker, beside the framework's own
+  void (*worker_begin)(void* scratch);  // e.g. AMX tile configuration; null: nothing to do
   void (*worker_end)(void* scratch);
 };
 
@@ -89,21 +94,22 @@ struct Product {
   const Kernel* kernel;
   int64_t m, n;
   int32_t taps = 1;
-  int64_t k_tap;                // K = taps * k_tap
+  int64_t k_tap;  // K = taps * k_tap
   LhsForm form;
-  const void* lhs;              // base
-  int64_t lhs_row_stride = 0;   // strided and packed: bytes
-  int64_t lhs_k_stride = 0;     // packed: bytes from k to k + 1
-  OffsetFill fill = nullptr;    // offsets
+  const void* lhs;             // base
+  int64_t lhs_row_stride = 0;  // strided and packed: bytes
+  int64_t lhs_k_stride = 0;    // packed: bytes from k to k + 1
+  OffsetFill fill = nullptr;   // offsets
   const void* fill_context = nullptr;
   const void* pad = nullptr;
-  const void* rhs;              // packed
+  const void* rhs;  // packed
   void* dst;
-  int64_t dst_stride;           // bytes
+  int64_t dst_stride;  // bytes
   Epilogue epilogue;
 };
 
-/// Block sizes: a function of the tile, K and the cache sizes alone, so that results never depend on threads.
+/// Block sizes: a function of the tile, K and the cache sizes alone, so that results never depend
+/// on threads.
 struct Blocking {
   int64_t mc, nc, kc;
 };
@@ -112,9 +118,10 @@ Blocking choose_blocking(const Product& product);
 /// Scratch that one worker needs for run().
 size_t scratch_bytes(const Product& product, const Blocking& blocking);
 
-/// Computes rows [m_begin, m_end) and columns [n_begin, n_end) (n_begin a multiple of nr) on the calling thread.
-void run(const Product& product, const Blocking& blocking, int64_t m_begin, int64_t m_end, int64_t n_begin,
-         int64_t n_end, void* scratch);
+/// Computes rows [m_begin, m_end) and columns [n_begin, n_end) (n_begin a multiple of nr) on the
+/// calling thread.
+void run(const Product& product, const Blocking& blocking, int64_t m_begin, int64_t m_end,
+         int64_t n_begin, int64_t n_end, void* scratch);
 
 /// The table: every row compiled for this architecture, best tier first.
 struct Table {
@@ -123,12 +130,13 @@ struct Table {
 };
 Table table();
 
-/// The row that plan should take: of the rows of the best usable tier that offer `form`, the one with the least
-/// estimated time (waste in tails, measured efficiency of the tile, traffic of the rhs). Pure; null if none.
+/// The row that plan should take: of the rows of the best usable tier that offer `form`, the one
+/// with the least estimated time (waste in tails, measured efficiency of the tile, traffic of the
+/// rhs). Pure; null if none.
 const Kernel* best_row(FeatureMask usable, LhsForm form, int64_t m, int64_t n, int64_t k);
 
 /// The reference: the formula above in float64, lhs(m, k) and rhs(k, n) dense row-major.
-void reference(int64_t m, int64_t n, int64_t k, const double* lhs, const double* rhs, const double* bias,
-               const double* residual, Activation activation, double* dst);
+void reference(int64_t m, int64_t n, int64_t k, const double* lhs, const double* rhs,
+               const double* bias, const double* residual, Activation activation, double* dst);
 
 }  // namespace fi::gemm

@@ -40,7 +40,8 @@ void check(const Step& step, const ConvProblem& p, const int64_t (&oihw)[4]) {
   const auto need = [&](bool condition, const char* reason) {
     require(condition, step, ErrorKind::shape, reason);
   };
-  need(p.groups >= 1 && p.x.image.channels % p.groups == 0, "groups do not divide the input's channels");
+  need(p.groups >= 1 && p.x.image.channels % p.groups == 0,
+       "groups do not divide the input's channels");
   need(oihw[0] % p.groups == 0, "groups do not divide the output's channels");
   need(oihw[1] * p.groups == p.x.image.channels, "the weights do not have the input's channels");
   need(oihw[0] == p.y.image.channels, "the weights do not have the output's channels");
@@ -72,16 +73,17 @@ FloatSource bias_of(const Program& program, const Step& step, size_t weight, siz
             "the bias is not contiguous");
     count = element_count(bias.operand.view);
   }
-  require(count == channels, step, ErrorKind::shape, "the bias does not have the output's channels");
+  require(count == channels, step, ErrorKind::shape,
+          "the bias does not have the output's channels");
   return bias;
 }
 
 void check_residual(const Step& step, const ConvProblem& p) {
   if (!p.residual.present()) return;
   const Image<float>&r = p.residual.image, &y = p.y.image;
-  require(r.batch == y.batch && r.height == y.height && r.width == y.width &&
-              r.channels == y.channels,
-          step, ErrorKind::shape, "the residual does not have the output's shape");
+  require(
+      r.batch == y.batch && r.height == y.height && r.width == y.width && r.channels == y.channels,
+      step, ErrorKind::shape, "the residual does not have the output's shape");
 }
 
 Filter filter_of(const Program& program, const Step& step, int64_t (&shape)[4]) {

@@ -1,5 +1,5 @@
-// What the convolution operators share: conv itself, and conv_transpose, each of whose output phases is an ordinary
-// convolution.
+// What the convolution operators share: conv itself, and conv_transpose, each of whose output
+// phases is an ordinary convolution.
 #pragma once
 
 #include <memory>
@@ -24,7 +24,8 @@ struct FloatSource {
   bool present() const { return constant || operand.present(); }
 };
 
-/// Where the weight of (group, output o of the group, input i of the group, tap row, tap column) stands, in elements.
+/// Where the weight of (group, output o of the group, input i of the group, tap row, tap column)
+/// stands, in elements.
 struct FilterView {
   int64_t start = 0;
   int64_t group, out, in, row, column;
@@ -63,15 +64,14 @@ enum class LhsSource { pointwise, indirect, im2col };
 std::unique_ptr<Operator> make_gemm_convolution(LhsSource source, const ConvProblem& problem,
                                                 const Filter& filter, PrepareContext& context);
 std::unique_ptr<Operator> make_depthwise_convolution(const ConvProblem& problem,
-                                                     const Filter& filter,
-                                                     PrepareContext& context);
+                                                     const Filter& filter, PrepareContext& context);
 
 /// The bias of a step: weights[1], or input 3. `channels`: the elements it must have.
 FloatSource bias_of(const Program& program, const Step& step, size_t weight, size_t input_number,
                     int64_t channels);
 
-/// The filter as stored, weights[0] or input 2: `out` steps along its first axis and `in` along its second; the group
-/// stride is left to the operator. `shape`: its four sizes.
+/// The filter as stored, weights[0] or input 2: `out` steps along its first axis and `in` along its
+/// second; the group stride is left to the operator. `shape`: its four sizes.
 Filter filter_of(const Program& program, const Step& step, int64_t (&shape)[4]);
 
 void check_residual(const Step& step, const ConvProblem& problem);

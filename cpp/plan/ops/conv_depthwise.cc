@@ -11,10 +11,10 @@ namespace {
 PackedPtr pack(const ConvProblem& p, const Filter& filter, PrepareContext& context) {
   const int64_t taps = p.window.taps(), channels = p.y.image.channels;
   const int64_t multiplier = p.group_outputs();
-  const std::string format =
-      "depthwise" + filter.view.key() + "/" + std::to_string(channels) + "x" +
-      std::to_string(multiplier) + "x" + std::to_string(p.window.kernel_h) + "x" +
-      std::to_string(p.window.kernel_w);
+  const std::string format = "depthwise" + filter.view.key() + "/" + std::to_string(channels) +
+                             "x" + std::to_string(multiplier) + "x" +
+                             std::to_string(p.window.kernel_h) + "x" +
+                             std::to_string(p.window.kernel_w);
   const auto fill = [&](char* out) {
     const AlignedBuffer dense(taps * channels * static_cast<int64_t>(sizeof(float)));
     const auto values = decoded(filter.weight);
@@ -53,7 +53,8 @@ class DepthwiseConvolution final : public Operator {
     convolution.weights = packed_->as<const float>();
     if (p_.bias.present()) convolution.bias = p_.bias.at(context);
     convolution.activation = p_.activation;
-    for_each_rows(context, rows, [&](int, const RowRange& part) { kernel_.run(convolution, part); });
+    for_each_rows(context, rows,
+                  [&](int, const RowRange& part) { kernel_.run(convolution, part); });
   }
 
   std::pair<int64_t, int64_t> input_rows(int64_t begin, int64_t end) const override {

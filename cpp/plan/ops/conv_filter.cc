@@ -6,7 +6,8 @@ namespace fi::plan {
 
 std::string FilterView::key() const {
   std::string text;
-  for (int64_t number : {start, group, out, in, row, column}) text.append(":").append(std::to_string(number));
+  for (int64_t number : {start, group, out, in, row, column})
+    text.append(":").append(std::to_string(number));
   return text;
 }
 

@@ -27,7 +27,7 @@ class PackedFilter {
   Operand operand_;  // filters that are inputs of the run
   int64_t groups_, inputs_, outputs_, taps_h_, taps_w_;
   int64_t group_bytes_ = 0;
-  PackedPtr packed_;                         // the others
+  PackedPtr packed_;                              // the others
   int packed_buffer_ = -1, ordered_buffer_ = -1;  // workspaces
 };
 

@@ -1,4 +1,5 @@
-// Convolution as a product over output pixels: dst(pixel, o) = lhs(pixel, (tap, i)) * filter((tap, i), o).
+// Convolution as a product over output pixels: dst(pixel, o) = lhs(pixel, (tap, i)) * filter((tap,
+// i), o).
 #include <algorithm>
 
 #include "base/buffer.h"
@@ -20,9 +21,12 @@ constexpr int64_t kLoweredBytes = 128 << 10;
 
 const char* algorithm_name(LhsSource source) {
   switch (source) {
-    case LhsSource::pointwise: return "pointwise";
-    case LhsSource::indirect: return "indirect";
-    case LhsSource::im2col: return "im2col";
+    case LhsSource::pointwise:
+      return "pointwise";
+    case LhsSource::indirect:
+      return "indirect";
+    case LhsSource::im2col:
+      return "im2col";
   }
   return "";
 }
@@ -39,8 +43,7 @@ struct ShiftedFill {
 };
 
 const gemm::Kernel& gemm_row(const ConvProblem& p, LhsSource source, FeatureMask features) {
-  const auto form =
-      source == LhsSource::indirect ? gemm::LhsForm::offsets : gemm::LhsForm::strided;
+  const auto form = source == LhsSource::indirect ? gemm::LhsForm::offsets : gemm::LhsForm::strided;
   const gemm::Kernel* row =
       gemm::best_row(features, form, std::max<int64_t>(1, p.pixels()), p.group_outputs(), p.k());
   if (!row) throw Error(ErrorKind::unsupported, "no gemm kernel is usable here");
@@ -63,7 +66,8 @@ class GemmConvolution final : public Operator {
     blocking_ = gemm::choose_blocking(product_shape());
     gemm_scratch_ = align_up(static_cast<int64_t>(gemm::scratch_bytes(product_shape(), blocking_)));
     const bool pointwise = source == LhsSource::pointwise;
-    rows_join_ = rows_join(p_.y.image) && (!p_.residual.present() || rows_join(p_.residual.image)) &&
+    rows_join_ = rows_join(p_.y.image) &&
+                 (!p_.residual.present() || rows_join(p_.residual.image)) &&
                  (!pointwise || rows_join(p_.x.image));
     images_join_ = images_join(p_.y.image) &&
                    (!p_.residual.present() || images_join(p_.residual.image)) &&
@@ -148,8 +152,7 @@ class GemmConvolution final : public Operator {
           p_.residual.at<const float>(context).pixel(part.run.image, part.run.row, 0) + outputs;
     }
     if (p_.bias.present()) product.epilogue.bias = p_.bias.at(context) + outputs;
-    const int64_t first =
-        (part.run.image * p_.y.image.height + part.run.row) * p_.y.image.width;
+    const int64_t first = (part.run.image * p_.y.image.height + part.run.row) * p_.y.image.width;
     const ShiftedFill fill{lowering(context, part.group), first};
     switch (source_) {
       case LhsSource::pointwise:

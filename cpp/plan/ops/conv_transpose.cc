@@ -1,6 +1,7 @@
-// Transposed convolution by phases: output rows of one residue modulo the stride depend on every (stride / gcd)-th tap,
-// so each of the stride_h * stride_w phases is an ordinary convolution of stride 1 over the input, written to every
-// stride-th pixel of the output. No zeros are inserted and nothing is scattered: results do not depend on threads.
+// Transposed convolution by phases: output rows of one residue modulo the stride depend on every
+// (stride / gcd)-th tap, so each of the stride_h * stride_w phases is an ordinary convolution of
+// stride 1 over the input, written to every stride-th pixel of the output. No zeros are inserted
+// and nothing is scattered: results do not depend on threads.
 #include <algorithm>
 #include <numeric>
 
@@ -17,12 +18,13 @@ constexpr int32_t kOutside = 1 << 30;
 // One axis of one phase as an ordinary convolution.
 struct AxisPhase {
   int32_t taps = 1, dilation = 1, pad = kOutside;
-  int64_t first_tap = 0, tap_step = 0;  // kernel tap of the convolution's tap 0, and from each to the next
+  int64_t first_tap = 0,
+          tap_step = 0;  // kernel tap of the convolution's tap 0, and from each to the next
   int64_t outputs = 0;
 };
 
-// Output o = phase + stride * q takes input q + (phase + pad - tap * dilation) / stride, for the taps where that is
-// whole; reversed, so that inputs ascend with taps.
+// Output o = phase + stride * q takes input q + (phase + pad - tap * dilation) / stride, for the
+// taps where that is whole; reversed, so that inputs ascend with taps.
 AxisPhase axis_phase(int64_t phase, int64_t kernel, int64_t stride, int64_t dilation, int64_t pad,
                      int64_t output) {
   AxisPhase axis;
@@ -45,8 +47,8 @@ ImageOperand every_nth(ImageOperand image, int64_t phase_h, int64_t phase_w, int
                        int64_t stride_w, int64_t height, int64_t width) {
   if (!image.present()) return image;
   Image<float>& i = image.image;
-  image.offset_bytes += (phase_h * i.row_stride + phase_w * i.pixel_stride) *
-                        static_cast<int64_t>(sizeof(float));
+  image.offset_bytes +=
+      (phase_h * i.row_stride + phase_w * i.pixel_stride) * static_cast<int64_t>(sizeof(float));
   i.height = height;
   i.width = width;
   i.row_stride *= stride_h;
@@ -97,8 +99,8 @@ class ConvTranspose final : public Operator {
     ConvProblem problem = whole;
     problem.y = phase_of(whole.y);
     problem.residual = phase_of(whole.residual);
-    problem.window = {rows.taps,     columns.taps, 1, 1, rows.dilation, columns.dilation, rows.pad,
-                      columns.pad};
+    problem.window = {rows.taps,     columns.taps,     1,        1,
+                      rows.dilation, columns.dilation, rows.pad, columns.pad};
     Filter part = filter;
     part.view.start += rows.first_tap * filter.view.row + columns.first_tap * filter.view.column;
     part.view.row = filter.view.row * rows.tap_step;

@@ -32,8 +32,8 @@ float* first_of(const Operand& operand, const RunContext& context, const RowRang
 }
 
 bool is_whole(const TensorView& y, const RowRange& rows) {
-  return y.rank != 4 || (rows.batch_begin == 0 && rows.batch_end == y.shape[0] &&
-                         rows.begin == 0 && rows.end == y.shape[2]);
+  return y.rank != 4 || (rows.batch_begin == 0 && rows.batch_end == y.shape[0] && rows.begin == 0 &&
+                         rows.end == y.shape[2]);
 }
 
 class UnaryOperator final : public Operator {
@@ -58,9 +58,8 @@ class UnaryOperator final : public Operator {
  private:
   static void run_loop(const RunContext& context, const eltwise::UnaryLoop& loop, const float* x,
                        float* y) {
-    for_each_range(context, loop.nest.tasks, [&](int, int64_t begin, int64_t end) {
-      eltwise::run(loop, x, y, begin, end);
-    });
+    for_each_range(context, loop.nest.tasks,
+                   [&](int, int64_t begin, int64_t end) { eltwise::run(loop, x, y, begin, end); });
   }
 
   const Operand x_, y_;

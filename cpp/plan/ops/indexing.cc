@@ -31,10 +31,10 @@ std::unique_ptr<Operator> prepare_gather_nd(const Program& program, const Step& 
   const Operand data = input(program, step, 0), indices = input(program, step, 1),
                 y = output(program, step, 0);
   const auto batch_dims = Attributes(step).integer_in("batch_dims", 0, 0, kMaxRank);
-  return make_strided("gather_nd",
-                      strided::make_gather_nd(data.view, indices.view, y.view,
-                                              static_cast<int>(batch_dims)),
-                      {data, indices}, {y});
+  return make_strided(
+      "gather_nd",
+      strided::make_gather_nd(data.view, indices.view, y.view, static_cast<int>(batch_dims)),
+      {data, indices}, {y});
 }
 
 std::unique_ptr<Operator> prepare_scatter_elements(const Program& program, const Step& step,
@@ -42,9 +42,9 @@ std::unique_ptr<Operator> prepare_scatter_elements(const Program& program, const
   const Attributes attributes(step);
   const Operand data = input(program, step, 0), indices = input(program, step, 1),
                 updates = input(program, step, 2), y = output(program, step, 0);
-  auto operation = strided::make_scatter_elements(
-      data.view, indices.view, updates.view, y.view, attributes.axis(data.view.rank, 0),
-      attributes.text("reduction", "none"));
+  auto operation = strided::make_scatter_elements(data.view, indices.view, updates.view, y.view,
+                                                  attributes.axis(data.view.rank, 0),
+                                                  attributes.text("reduction", "none"));
   return make_strided("scatter_elements", std::move(operation), {data, indices, updates}, {y});
 }
 
@@ -70,9 +70,9 @@ std::unique_ptr<Operator> prepare_topk(const Program& program, const Step& step,
   const Attributes attributes(step);
   const Operand x = input(program, step, 0), values = output(program, step, 0),
                 indices = output(program, step, 1);
-  auto operation = strided::make_topk(x.view, values.view, indices.view,
-                                      attributes.axis(x.view.rank, -1),
-                                      attributes.flag("largest", true));
+  auto operation =
+      strided::make_topk(x.view, values.view, indices.view, attributes.axis(x.view.rank, -1),
+                         attributes.flag("largest", true));
   return make_strided("topk", std::move(operation), {x}, {values, indices});
 }
 

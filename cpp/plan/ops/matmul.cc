@@ -1,4 +1,7 @@
-// y(.., m, n) = activation(alpha * sum_k a(.., m, k) * b(.., k, n) + bias(n) + residual(.., m, n)) over f32 views.
+// y(.., m, n) = activation(alpha * sum_k a(.., m, k) * b(.., k, n) + bias(n) + residual(.., m, n))
+// over f32 views.
+#include "plan/ops/matmul.h"
+
 #include <algorithm>
 
 #include "base/buffer.h"
@@ -7,7 +10,6 @@
 #include "parallel/pool.h"
 #include "plan/attributes.h"
 #include "plan/ops/conv.h"
-#include "plan/ops/matmul.h"
 #include "plan/ops/rows.h"
 #include "plan/ops/strided_operator.h"
 
@@ -23,9 +25,9 @@ class GemmMatmul final : public Operator {
         residual_(problem.copies_residual ? Contiguous(problem.residual, context)
                                           : Contiguous::as_is(problem.residual)) {
     const bool strided = p_.a_k == 1 || p_.k == 1;
-    kernel_ = gemm::best_row(context.features(),
-                             strided ? gemm::LhsForm::strided : gemm::LhsForm::packed,
-                             std::max<int64_t>(1, p_.m), p_.n, p_.k);
+    kernel_ =
+        gemm::best_row(context.features(), strided ? gemm::LhsForm::strided : gemm::LhsForm::packed,
+                       std::max<int64_t>(1, p_.m), p_.n, p_.k);
     if (!kernel_) throw Error(ErrorKind::unsupported, "no gemm kernel is usable here");
     form_ = strided ? gemm::LhsForm::strided : gemm::LhsForm::packed;
     rhs_bytes_ = align_up(static_cast<int64_t>(kernel_->packed_rhs_bytes(p_.k, p_.n)));

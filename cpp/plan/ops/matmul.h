@@ -7,8 +7,9 @@
 
 namespace fi::plan {
 
-/// y(.., m, n) = activation(alpha * sum_k a(.., m, k) * b(.., k, n) + bias(n) + residual(.., m, n)). Strides in
-/// elements. Batch axes along which b stays the same are joined with m where the other views allow it.
+/// y(.., m, n) = activation(alpha * sum_k a(.., m, k) * b(.., k, n) + bias(n) + residual(.., m,
+/// n)). Strides in elements. Batch axes along which b stays the same are joined with m where the
+/// other views allow it.
 struct MatmulProblem {
   Operand a, b, y, residual;
   WeightPtr weight;  // instead of b

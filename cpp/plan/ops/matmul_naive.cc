@@ -1,7 +1,7 @@
 #include <type_traits>
 
-#include "base/error.h"
 #include "base/activation.h"
+#include "base/error.h"
 #include "plan/ops/matmul.h"
 #include "plan/ops/rows.h"
 
@@ -25,8 +25,9 @@ class NaiveMatmul final : public Operator {
   }
 
  private:
-  using Sum = std::conditional_t<std::is_floating_point_v<T>, double, std::make_unsigned_t<
-      std::conditional_t<std::is_floating_point_v<T>, int, T>>>;
+  using Sum = std::conditional_t<
+      std::is_floating_point_v<T>, double,
+      std::make_unsigned_t<std::conditional_t<std::is_floating_point_v<T>, int, T>>>;
 
   const T* rhs(const RunContext& context) const {
     if constexpr (std::is_same_v<T, float>) {
@@ -79,12 +80,18 @@ std::unique_ptr<Operator> make_naive_matmul(const Step& step, const MatmulProble
   require(real || (p.alpha == 1 && p.activation.kind == ActivationKind::none && !p.bias.present()),
           step, ErrorKind::unsupported, "alpha, bias and activation need real numbers");
   switch (type) {
-    case DType::f32: return std::make_unique<NaiveMatmul<float>>(p);
-    case DType::f64: return std::make_unique<NaiveMatmul<double>>(p);
-    case DType::s32: return std::make_unique<NaiveMatmul<int32_t>>(p);
-    case DType::u32: return std::make_unique<NaiveMatmul<uint32_t>>(p);
-    case DType::s64: return std::make_unique<NaiveMatmul<int64_t>>(p);
-    case DType::u64: return std::make_unique<NaiveMatmul<uint64_t>>(p);
+    case DType::f32:
+      return std::make_unique<NaiveMatmul<float>>(p);
+    case DType::f64:
+      return std::make_unique<NaiveMatmul<double>>(p);
+    case DType::s32:
+      return std::make_unique<NaiveMatmul<int32_t>>(p);
+    case DType::u32:
+      return std::make_unique<NaiveMatmul<uint32_t>>(p);
+    case DType::s64:
+      return std::make_unique<NaiveMatmul<int64_t>>(p);
+    case DType::u64:
+      return std::make_unique<NaiveMatmul<uint64_t>>(p);
     default:
       throw Error(ErrorKind::dtype, step.name, "", std::string("matmul of ") + name_of(type));
   }

@@ -10,7 +10,8 @@ namespace {
 
 void read_sizes(const Step& step, MatmulProblem* p, bool trans_b) {
   const TensorView &a = p->a.view, &y = p->y.view;
-  require(y.rank >= 2 && a.rank == y.rank, step, ErrorKind::shape, "matmul needs equal ranks, 2 or more");
+  require(y.rank >= 2 && a.rank == y.rank, step, ErrorKind::shape,
+          "matmul needs equal ranks, 2 or more");
   const int row = y.rank - 2, column = y.rank - 1;
   p->m = a.shape[row];
   p->k = a.shape[column];
@@ -29,7 +30,8 @@ void read_sizes(const Step& step, MatmulProblem* p, bool trans_b) {
   } else {
     const TensorView& b = p->b.view;
     require(b.rank == y.rank || b.rank == 2, step, ErrorKind::shape, "b has the wrong rank");
-    require(!trans_b, step, ErrorKind::attribute, "trans_b is for weights; a view can be transposed");
+    require(!trans_b, step, ErrorKind::attribute,
+            "trans_b is for weights; a view can be transposed");
     b_k = b.shape[b.rank - 2];
     p->n = b.shape[b.rank - 1];
     p->b_k = b.stride[b.rank - 2];
@@ -62,7 +64,7 @@ void read_batch(const Step& step, MatmulProblem* p) {
     const bool has_b = !p->weight && b.rank == y.rank;
     require(a.shape[d] == y.shape[d] && (!has_b || b.shape[d] == y.shape[d]), step,
             ErrorKind::shape, "the batch axes do not fit together");
-    const int64_t residual = p->copies_residual     ? dense
+    const int64_t residual = p->copies_residual      ? dense
                              : p->residual.present() ? p->residual.view.stride[d]
                                                      : 0;
     p->batch[d] = {y.shape[d], a.stride[d], has_b ? b.stride[d] : 0, y.stride[d], residual};
@@ -76,7 +78,8 @@ void join_batch(MatmulProblem* p) {
   while (p->batch_rank > 0) {
     const MatmulProblem::Axis& last = p->batch[p->batch_rank - 1];
     const bool residual_joins = !p->residual.present() || last.residual == p->m * p->residual_m;
-    const bool joins = last.b == 0 && last.a == p->m * p->a_m && last.y == p->m * p->y_m && residual_joins;
+    const bool joins =
+        last.b == 0 && last.a == p->m * p->a_m && last.y == p->m * p->y_m && residual_joins;
     if (p->m == 1 && last.b == 0) {
       p->a_m = last.a;
       p->y_m = last.y;
@@ -109,8 +112,7 @@ Candidate gemm_candidate(const MatmulProblem& p, const Machine& machine) {
 }
 
 Candidate naive_candidate(const MatmulProblem& p) {
-  const double macs =
-      static_cast<double>(p.batches() * p.m * p.k) * static_cast<double>(p.n);
+  const double macs = static_cast<double>(p.batches() * p.m * p.k) * static_cast<double>(p.n);
   return {"naive", macs, ""};
 }
 
@@ -186,9 +188,9 @@ MatmulProblem matmul_problem(const Program& program, const Step& step, bool may_
 std::unique_ptr<Operator> prepare_matmul(const Program& program, const Step& step,
                                          PrepareContext& context) {
   const MatmulProblem problem = matmul_problem(program, step, true);
-  const Choice choice = choose(
-      {gemm_candidate(problem, machine_of(context.features())), naive_candidate(problem)},
-      context.forced(step));
+  const Choice choice =
+      choose({gemm_candidate(problem, machine_of(context.features())), naive_candidate(problem)},
+             context.forced(step));
   if (choice.forced) context.applied(choice.algorithm);
   auto op = choice.algorithm == "gemm"
                 ? make_gemm_matmul(problem, context)

@@ -24,9 +24,8 @@ class Softmax final : public Operator {
   void run(const RunContext& context, const RowRange&) const override {
     const float* x = x_.as<float>(context);
     float* y = y_.as<float>(context);
-    for_each_range(context, loop_.tasks, [&](int, int64_t begin, int64_t end) {
-      softmax::run(loop_, x, y, begin, end);
-    });
+    for_each_range(context, loop_.tasks,
+                   [&](int, int64_t begin, int64_t end) { softmax::run(loop_, x, y, begin, end); });
   }
 
  private:
@@ -43,11 +42,10 @@ class LayerNorm final : public Operator {
         inv_std_(output(program, step, 2, false)) {
     const Attributes attributes(step);
     const Operand scale = input(program, step, 1), bias = input(program, step, 2, false);
-    const auto* kernel =
-        normalize::find(normalize::Function::layer_norm, context.features());
-    norm_ = normalize::prepare_layer_norm(*kernel, x_.view, y_.view,
-                                          attributes.axis(x_.view.rank, -1),
-                                          static_cast<float>(attributes.real("epsilon", 1e-5)));
+    const auto* kernel = normalize::find(normalize::Function::layer_norm, context.features());
+    norm_ =
+        normalize::prepare_layer_norm(*kernel, x_.view, y_.view, attributes.axis(x_.view.rank, -1),
+                                      static_cast<float>(attributes.real("epsilon", 1e-5)));
     const auto has_elements = [&](const Operand& operand, int64_t count) {
       return !operand.present() || element_count(operand.view) == count;
     };
@@ -55,8 +53,8 @@ class LayerNorm final : public Operator {
                 has_elements(mean_, norm_.tasks) && has_elements(inv_std_, norm_.tasks),
             step, ErrorKind::shape, "scale, bias, mean or inv_std has the wrong size");
     for (const Operand* statistic : {&mean_, &inv_std_}) {
-      require(!statistic->present() || (statistic->view.dtype == DType::f32 &&
-                                        is_contiguous(statistic->view)),
+      require(!statistic->present() ||
+                  (statistic->view.dtype == DType::f32 && is_contiguous(statistic->view)),
               step, ErrorKind::unsupported, "mean and inv_std must be contiguous f32");
     }
     scale_ = Contiguous(scale, context);
@@ -130,8 +128,8 @@ class InstanceNorm final : public Operator {
  private:
   Image<const float> x_constant() const {
     const Image<float>& x = x_.image;
-    return {nullptr,        x.batch,      x.height,      x.width, x.channels,
-            x.batch_stride, x.row_stride, x.pixel_stride};
+    return {nullptr,    x.batch,        x.height,     x.width,
+            x.channels, x.batch_stride, x.row_stride, x.pixel_stride};
   }
 
   const ImageOperand x_, y_;

@@ -1,4 +1,5 @@
-// Output pixels as rows of a matrix: runs of pixels that are evenly spaced in every image that takes part.
+// Output pixels as rows of a matrix: runs of pixels that are evenly spaced in every image that
+// takes part.
 #pragma once
 
 #include <cstdint>

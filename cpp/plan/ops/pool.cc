@@ -43,9 +43,8 @@ class Pool final : public Operator {
   void run(const RunContext& context, const RowRange& rows) const override {
     const auto src = x_.at<const float>(context);
     const auto dst = y_.at<float>(context);
-    for_each_rows(context, rows, [&](int, const RowRange& part) {
-      pool::run(*kernel_, pool_, src, dst, part);
-    });
+    for_each_rows(context, rows,
+                  [&](int, const RowRange& part) { pool::run(*kernel_, pool_, src, dst, part); });
   }
   std::pair<int64_t, int64_t> input_rows(int64_t begin, int64_t end) const override {
     return window_rows(pool_.window, x_.image.height, begin, end);
@@ -121,8 +120,8 @@ std::unique_ptr<Operator> prepare_pool_nd(const Program& program, const Step& st
   nd.count_include_pad = attributes.flag("count_include_pad", false);
   nd.p = static_cast<int>(attributes.integer_in("p", 2, 1, INT32_MAX));
   nd.column_major = attributes.integer("storage_order", 0) != 0;
-  auto operation = strided::make_pool_nd(x.view, y.view, indices.present() ? &indices.view : nullptr,
-                                         attributes.text("kind"), nd);
+  auto operation = strided::make_pool_nd(
+      x.view, y.view, indices.present() ? &indices.view : nullptr, attributes.text("kind"), nd);
   std::vector<Operand> outputs{y};
   if (indices.present()) outputs.push_back(indices);
   return make_strided("pool_nd", std::move(operation), {x}, std::move(outputs));

@@ -20,9 +20,9 @@ std::unique_ptr<Operator> prepare_arg_reduce(const Program& program, const Step&
   const Operand x = input(program, step, 0), y = output(program, step, 0);
   const std::string function = attributes.text("function");
   if (function != "max" && function != "min") attributes.refuse("function", "is unknown");
-  auto operation = strided::make_arg_reduce(x.view, y.view, function == "max",
-                                            attributes.axis(x.view.rank, 0),
-                                            attributes.flag("select_last_index", false));
+  auto operation =
+      strided::make_arg_reduce(x.view, y.view, function == "max", attributes.axis(x.view.rank, 0),
+                               attributes.flag("select_last_index", false));
   return make_strided("arg_reduce", std::move(operation), {x}, {y});
 }
 
@@ -30,9 +30,9 @@ std::unique_ptr<Operator> prepare_cumsum(const Program& program, const Step& ste
                                          PrepareContext&) {
   const Attributes attributes(step);
   const Operand x = input(program, step, 0), y = output(program, step, 0);
-  auto operation = strided::make_cumsum(x.view, y.view, attributes.axis(x.view.rank, 0),
-                                        attributes.flag("exclusive", false),
-                                        attributes.flag("reverse", false));
+  auto operation =
+      strided::make_cumsum(x.view, y.view, attributes.axis(x.view.rank, 0),
+                           attributes.flag("exclusive", false), attributes.flag("reverse", false));
   return make_strided("cumsum", std::move(operation), {x}, {y});
 }
 

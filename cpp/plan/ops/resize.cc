@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 #include "plan/attributes.h"
-#include "plan/ops/rows.h"
 #include "plan/operand.h"
+#include "plan/ops/rows.h"
 #include "plan/prepare.h"
 
 namespace fi::plan {

@@ -16,8 +16,8 @@ void for_each_rows(const RunContext& context, const RowRange& rows, F&& body) {
   const Split parts = split(lines, 1, (wanted + images - 1) / images);
   parallel_for(context.threads, images * parts.parts, [&](int worker, int64_t task) {
     const int64_t image = rows.batch_begin + task / parts.parts, part = task % parts.parts;
-    body(worker, RowRange{image, image + 1, rows.begin + parts.begin(part),
-                          rows.begin + parts.end(part)});
+    body(worker,
+         RowRange{image, image + 1, rows.begin + parts.begin(part), rows.begin + parts.end(part)});
   });
 }
 
@@ -26,9 +26,8 @@ template <class F>
 void for_each_range(const RunContext& context, int64_t tasks, F&& body) {
   if (tasks <= 0) return;
   const Split parts = split(tasks, 1, context.threads <= 1 ? 1 : kTasksPerThread * context.threads);
-  parallel_for(context.threads, parts.parts, [&](int worker, int64_t part) {
-    body(worker, parts.begin(part), parts.end(part));
-  });
+  parallel_for(context.threads, parts.parts,
+               [&](int worker, int64_t part) { body(worker, parts.begin(part), parts.end(part)); });
 }
 
 }  // namespace fi::plan

@@ -1,4 +1,5 @@
-// How work is divided among threads. Only sizes and the number of threads decide, and results never depend on it.
+// How work is divided among threads. Only sizes and the number of threads decide, and results never
+// depend on it.
 #pragma once
 
 #include <algorithm>
@@ -6,7 +7,8 @@
 
 namespace fi::plan {
 
-/// Tasks handed out per thread where the work allows it: enough that a slow thread does not hold up the rest.
+/// Tasks handed out per thread where the work allows it: enough that a slow thread does not hold up
+/// the rest.
 inline constexpr int64_t kTasksPerThread = 4;
 
 /// [0, total) cut into parts of whole `unit`s, as even as can be.
@@ -25,7 +27,8 @@ inline Split split(int64_t total, int64_t unit, int64_t wanted) {
   return {total, unit, std::clamp<int64_t>(wanted, 1, units)};
 }
 
-/// Rows and columns of a product, cut into a grid of tasks: rows first, columns where rows do not suffice.
+/// Rows and columns of a product, cut into a grid of tasks: rows first, columns where rows do not
+/// suffice.
 struct Grid {
   Split rows, columns;
   int64_t tasks() const { return rows.parts * columns.parts; }
@@ -35,7 +38,8 @@ inline Grid split_grid(int64_t m, int64_t n, int64_t mr, int64_t nr, int threads
                        int64_t independent) {
   Grid grid{split(m, mr, 1), split(n, nr, 1)};
   if (threads <= 1) return grid;
-  const int64_t wanted = (kTasksPerThread * threads + independent - 1) / std::max<int64_t>(1, independent);
+  const int64_t wanted =
+      (kTasksPerThread * threads + independent - 1) / std::max<int64_t>(1, independent);
   grid.rows = split(m, mr, wanted);
   const int64_t left = (wanted + grid.rows.parts - 1) / grid.rows.parts;
   if (left > 1) grid.columns = split(n, nr, left);

@@ -10,8 +10,9 @@
 
 namespace fi::plan {
 
-/// Runs a prepared operation over operands, in the order of its factory's views. Denormals count in full here: data
-/// movement and casts must not change values. `row`: the name of the room's table row.
+/// Runs a prepared operation over operands, in the order of its factory's views. Denormals count in
+/// full here: data movement and casts must not change values. `row`: the name of the room's table
+/// row.
 std::unique_ptr<Operator> make_strided(const char* row, strided::OperationPtr operation,
                                        std::vector<Operand> inputs, std::vector<Operand> outputs);
 

@@ -30,7 +30,7 @@ def inspect(
     edges = Table("", "name", "shape", "dtype", "layout", title=str(model))
     for kind, infos in (("input", m.inputs), ("output", m.outputs)):
         for info in infos:
-            shown = show(info.shape) if info.shape is not None else "any"
+            shown = "x".join(map(str, info.shape)) if info.shape is not None else "any"
             edges.add_row(kind, info.name, shown, str(info.dtype), info.layout)
     common.console.print(edges)
     facts = _facts(m)

@@ -12,7 +12,7 @@ from math import prod
 
 import numpy as np
 
-from fastinfer.errors import FastinferError
+from fastinfer.errors import FastinferError, MemoryLimitError
 from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.infer import NeedRun, NeedValue, infer_node
@@ -22,6 +22,7 @@ from fastinfer.passes import assign_layouts, specialize
 from fastinfer.plan.lower import lower_graph
 from fastinfer.plan.records import Program
 from fastinfer.reference import FUNCTIONS, evaluate
+from fastinfer.session.options import MEMORY_LIMIT
 
 FOLD_LIMIT = 1 << 20  # bytes that a value folded at binding may take more than its inputs
 FEED_LIMIT = 4096  # elements of a graph input that may become part of the plan's key
@@ -63,10 +64,11 @@ class _Walk:
 
 
 class Binder:
-    """Binds one optimized graph, again and again."""
+    """Binds one optimized graph, again and again. No tensor may take more bytes than `memory_limit`."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, memory_limit: int = MEMORY_LIMIT) -> None:
         self.graph = graph
+        self._memory_limit = memory_limit
         self.derived = DerivedWeights(graph.weights.values())
         self._weight_types = {
             name: TensorType(DType.F32 if weight.dtype is DType.F16 else weight.dtype, weight.shape)
@@ -125,6 +127,7 @@ class Binder:
                 raise NeedValue(node.inputs[i])
         for name, kind in zip(node.outputs, outputs, strict=True):
             if name:
+                self._check_size(node, name, kind)
                 walk.types[name] = kind
         if node.op == "EyeLike" and self._worth_folding(node, outputs, walk):  # its input lends its shape only
             like = np.zeros(outputs[0].shape, outputs[0].dtype.numpy)
@@ -138,6 +141,13 @@ class Binder:
         for name, array in zip(node.outputs, evaluate(node, arrays), strict=False):
             if name:
                 walk.values[name] = array
+
+    def _check_size(self, node: Node, name: str, kind: TensorType) -> None:
+        """Here, and not only when the plan is placed: lowering takes time and memory by the length of an axis."""
+        size = prod(kind.shape) * kind.dtype.numpy.itemsize
+        if size > self._memory_limit:
+            reason = f"shape {kind.shape} of {kind.dtype.value} takes {size} bytes; the limit is {self._memory_limit}"
+            raise MemoryLimitError(reason, file=self.graph.file, node=node.label(), tensor=name)
 
     def _worth_folding(self, node: Node, outputs: list[TensorType], walk: _Walk) -> bool:
         if node.op not in FUNCTIONS:

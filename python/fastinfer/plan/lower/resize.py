@@ -23,6 +23,8 @@ from fastinfer.plan.lower.builder import Builder
 from fastinfer.plan.lower.registry import lower
 from fastinfer.plan.lower.view import View
 
+_CONSTANT_LIMIT = 1 << 26  # elements of an axis' index list or matrix
+
 
 @lower("Resize")
 def _resize(node: Node, builder: Builder) -> None:
@@ -79,6 +81,10 @@ def _resize_by_axes(node: Node, builder: Builder, geometry: ResizeGeometry, axes
     x = builder.read(node.inputs[0])
     for axis in axes:
         length = x.shape[axis]
+        rows = 1 if attribute(node, "mode") == "nearest" else length
+        if geometry.size[axis] * rows > _CONSTANT_LIMIT:
+            reason = f"Resize does not do an axis from {length} to {geometry.size[axis]}"
+            raise UnsupportedOperatorError(reason, operators=("Resize",), node=node.label())
         source = axis_coordinates(node, geometry, axis, length)
         name = f"{builder.label}[{axis}]"
         if attribute(node, "mode") == "nearest":

@@ -49,16 +49,23 @@ def _from_dlpack(value: Any) -> Array:
         return np.asarray(value)
 
 
-def check_shape(array: Array, info: ValueInfo, sizes: dict[str, int]) -> None:
-    """The array's shape against the declared one; `sizes` collects what the named dimensions stand for. ShapeError."""
+BATCH = ""  # among the sizes of named dimensions: the batch of a model that was made for one sample
+
+
+def check_shape(array: Array, info: ValueInfo, sizes: dict[str, int], any_batch: bool = False) -> None:
+    """The array's shape against the declared one; `sizes` collects what the named dimensions stand for. ShapeError.
+
+    any_batch: a first dimension that is declared as 1 may be of any size, the same for all inputs.
+    """
     if info.shape is None:
         return
     if array.ndim != len(info.shape):
         raise ShapeError(f"wants shape {show_shape(info.shape)}, got {array.shape}", tensor=info.name)
-    for axis, (have, want) in enumerate(zip(array.shape, info.shape, strict=True)):
+    for axis, (have, declared) in enumerate(zip(array.shape, info.shape, strict=True)):
+        want = BATCH if any_batch and axis == 0 and declared == 1 else declared
         known = sizes.setdefault(want, have) if isinstance(want, str) else want
         if have != known:
-            named = f" ({want} is {known} already)" if isinstance(want, str) else ""
+            named = f" ({want or 'the batch'} is {known} already)" if isinstance(want, str) else ""
             reason = f"wants shape {show_shape(info.shape)}, got {array.shape}: axis {axis} differs{named}"
             raise ShapeError(reason, tensor=info.name)
 

@@ -108,6 +108,19 @@ class Binder:
         except FastinferError as error:
             raise error.located(file=self.graph.file) from None
 
+    def walk(self, env: Mapping[str, TensorType]) -> tuple[dict[str, TensorType], dict[str, Array]]:
+        """Every value's type, and the values that are known, for inputs of these types.
+
+        Raises NeedFeed or NeedRun where shapes depend on data, and FastinferError.
+        """
+        walk = _Walk({**self._weight_types, **env}, {})
+        for node in self.graph.nodes:
+            try:
+                self._visit(node, walk)
+            except NeedValue as reason:
+                raise NeedFeed(frozenset((reason.name,))) from None
+        return walk.types, walk.values
+
     def _visit(self, node: Node, walk: _Walk) -> None:
         """Infer the node's types; fold it if all it reads is known."""
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import threading
-import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,12 +16,11 @@ from fastinfer.graph.weight import Array
 from fastinfer.plan.report import PlanRow, plan_rows
 from fastinfer.session.binding import Binder, NeedFeed, Stage
 from fastinfer.session.core_errors import core_errors
+from fastinfer.session.locks import ForkSafeLock
 from fastinfer.session.options import Options
 
 PLANS_KEPT = 16  # stages of one model; the least recently used goes
 WEIGHT_CACHE = 1 << 36  # bytes of packed weights that one model's plans share
-
-_engines: weakref.WeakSet[Engine] = weakref.WeakSet()
 
 
 @dataclass(slots=True)
@@ -45,16 +41,15 @@ class StageRun:
 class Engine:
     """Runs one optimized graph; concurrent calls are fine. Only making a plan takes the lock."""
 
-    def __init__(self, graph: Graph, options: Options) -> None:
+    def __init__(self, graph: Graph, options: Options, cache: _core.WeightCache | None = None) -> None:
         self.graph = graph
         self.options = options
         self._binder = Binder(graph, options.memory_limit)
-        self._cache = _core.WeightCache(WEIGHT_CACHE)
+        self.cache = cache or _core.WeightCache(WEIGHT_CACHE)
         self._plans: OrderedDict[Any, PreparedStage] = OrderedDict()
         self._feeds: dict[int, frozenset[str]] = {}  # by a stage's first node: arrays whose elements are in its key
         self._slow: list[PlanRow] = []
-        self._lock = threading.Lock()
-        _engines.add(self)
+        self._lock = ForkSafeLock()
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The graph's outputs by name, in its order."""
@@ -151,7 +146,7 @@ class Engine:
         options = self.options
         with core_errors(self.graph.file):
             plan = _core.prepare(
-                stage.program, self._cache, options.isa, options.threads, dict(options.algorithms), options.memory_limit
+                stage.program, self.cache, options.isa, options.threads, dict(options.algorithms), options.memory_limit
             )
         self._slow += [row for row in plan_rows(stage.program, plan.report()) if row.slow]
         return PreparedStage(stage, plan)
@@ -174,10 +169,6 @@ class Engine:
                 total[name] = total.get(name, 0) + int(value)
         return total
 
-    def after_fork(self) -> None:
-        """In a forked child: a thread that held the lock is not there."""
-        self._lock = threading.Lock()
-
 
 _DYNAMIC = {"NonZero": "nonzero", "NonMaxSuppression": "non_max_suppression", "Compress": "compress"}
 
@@ -186,11 +177,3 @@ def _dynamic_attributes(node: Node, arrays: list[Array | None]) -> dict[str, Any
     """The node's attributes; the limits of NonMaxSuppression, which are inputs, are among them."""
     limits = zip(("max_output_boxes_per_class", "iou_threshold", "score_threshold"), arrays[2:], strict=False)
     return {**node.attributes, **{name: array.item() for name, array in limits if array is not None}}
-
-
-def _after_fork() -> None:
-    for engine in _engines:
-        engine.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)

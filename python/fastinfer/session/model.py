@@ -11,15 +11,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastinfer import _core
 from fastinfer.errors import ArgumentError, InputError
 from fastinfer.file import ModelFile
 from fastinfer.graph.ir import Dim, Graph, ValueInfo
 from fastinfer.graph.weight import Array
-from fastinfer.plan.report import PlanRow, PlanTable, ProfileTable, plan_rows, profile_table
+from fastinfer.plan.report import PlanRow, PlanTable, ProfileTable
 from fastinfer.session.arrays import check_shape, gather_arguments, layout_of
-from fastinfer.session.core_errors import core_errors
-from fastinfer.session.engine import Engine
+from fastinfer.session.batch import Engines
+from fastinfer.session.inspect import plan_of, profile_of
 from fastinfer.session.options import Options, integer
 
 Result = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
@@ -45,15 +44,16 @@ class Model:
         y = m(x)                 # one output: its array
         ys = m(left=a, right=b)  # several: a dict by name
 
-    Inputs and outputs are as the file has them: row-major, pictures NCHW. A model pickles by its file's bytes, works in
-    forked and spawned children, and may be called by several threads at once.
+    Inputs and outputs are as the file has them: row-major, pictures NCHW. A model made for a batch of 1 takes any batch,
+    if no operator in it mixes samples. It pickles by its file's bytes (one with external data by its path, which must
+    then exist where it is unpickled), works in forked and spawned children, and may be called by several threads at once.
     """
 
     def __init__(self, graph: Graph, options: Options, file: ModelFile) -> None:
         self._file = file
         self._options = options
         self._declared = tuple(file.graph.inputs)
-        self._engine = Engine(graph, options)
+        self._engines = Engines(graph, self._declared, options)
         self._warned = False
 
     def __repr__(self) -> str:
@@ -88,8 +88,8 @@ class Model:
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """Run on checked arrays, by name; always a dict."""
-        outputs = self._engine.run(inputs)
-        slow = self._engine.take_slow_steps()
+        outputs = self._engines.apply(inputs, lambda engine: engine.run(inputs))
+        slow = self._engines.take_slow_steps()
         if slow:
             self._warn_of_slow_steps(slow)
         return outputs
@@ -99,43 +99,19 @@ class Model:
 
         A named batch dimension (the first) counts as 1; other named dimensions must be given.
         """
-        env: dict[str, Array] = dict(self._example(args, kwargs))
-        rows: list[PlanRow] = []
-        memory: dict[str, int] = {}
-        for run in self._engine.stages(env):
-            plan = run.prepared.plan
-            if plan is None or run.prepared.stage.program is None:
-                continue
-            rows += plan_rows(run.prepared.stage.program, plan.report())
-            for key, value in plan.memory().items():
-                memory[key] = memory.get(key, 0) + int(value)
-            if run.prepared.stage.stop < len(self._engine.graph.nodes):  # later stages depend on what this one makes
-                with core_errors(self._engine.graph.file):
-                    plan.run(run.inputs, run.outputs)
-        return PlanTable(tuple(rows), memory)
+        inputs = self._example(args, kwargs)
+        return self._engines.apply(inputs, lambda engine: plan_of(engine, inputs))
 
     def profile(self, *args: object, runs: int = 20, **kwargs: object) -> ProfileTable:
         """Each step's time over so many runs, beside the machine's measured peak. Inputs as for a call or plan()."""
         runs = integer("runs", runs, 1, 1_000_000)
-        env: dict[str, Array] = dict(self._example(args, kwargs))
-        rows: list[PlanRow] = []
-        times: list[npt.NDArray[np.float64]] = []
-        for run in self._engine.stages(env):
-            plan = run.prepared.plan
-            if plan is None or run.prepared.stage.program is None:
-                continue
-            rows += plan_rows(run.prepared.stage.program, plan.report())
-            with core_errors(self._engine.graph.file):
-                plan.run(run.inputs, run.outputs)  # the first touch of memory is not measured
-                times.append(np.asarray(plan.profile(run.inputs, run.outputs, runs)))
-        seconds = np.concatenate(times, axis=1) if times else np.zeros((runs, 0))
-        peak = _core.measure_peak("fma", threads=self.threads, isa=self._options.isa or "")
-        return profile_table(rows, seconds, peak, self.threads)
+        inputs = self._example(args, kwargs)
+        return self._engines.apply(inputs, lambda engine: profile_of(engine, inputs, runs))
 
     def memory(self) -> dict[str, int]:
         """Bytes: weights as stored in the model, and what the plans made so far hold."""
         stored = sum(weight.nbytes for weight in self._file.graph.weights.values())
-        return {"weights_stored": stored, **self._engine.memory()}
+        return {"weights_stored": stored, **self._engines.memory()}
 
     def __reduce__(self) -> tuple[Any, ...]:
         from fastinfer.session.loading import reload
@@ -152,7 +128,7 @@ class Model:
         arrays = gather_arguments(args, kwargs, self._declared)
         sizes: dict[str, int] = {}
         for info in self._declared:
-            check_shape(arrays[info.name], info, sizes)
+            check_shape(arrays[info.name], info, sizes, any_batch=self._engines.for_one)
         return arrays
 
     def _example(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Array]:

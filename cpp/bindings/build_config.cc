@@ -53,6 +53,7 @@ py::dict build_config() {
 
 void bind_build_config(py::module_& module) {
   parallel::set_processors(cpu::usable_cpus());
+  module.attr("__version__") = FI_VERSION;
   module.def("build_config", &build_config,
              "Version, compiler, tiers (compiled, usable, and why not), CPU features, threads, "
              "cache sizes in bytes.");

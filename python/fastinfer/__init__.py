@@ -6,9 +6,7 @@ y = model(x)
 """
 
 from fastinfer import errors
-from fastinfer._core import build_config
-from fastinfer.session import Model, TensorInfo, load
-
-__version__: str = build_config()["version"]
+from fastinfer._core import __version__
+from fastinfer.session import Model, TensorInfo, build_config, load
 
 __all__ = ["Model", "TensorInfo", "__version__", "build_config", "errors", "load"]

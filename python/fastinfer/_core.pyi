@@ -29,6 +29,8 @@ class BuildConfig(TypedDict):
     threads: int
     cache_bytes: CacheBytes
 
+__version__: str
+
 def build_config() -> BuildConfig:
     """Version, compiler, tiers (compiled, usable, and why not), CPU features, threads, cache sizes."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from fastinfer import _core
 from fastinfer.errors import FastinferError, IsaError
 from fastinfer.file import open_model
 from fastinfer.file.source import PathOrBytes
 from fastinfer.graph.weight import DenseWeight
 from fastinfer.passes import optimize
+from fastinfer.session.config import build_config
 from fastinfer.session.model import Model
 from fastinfer.session.options import Options
 
@@ -33,8 +33,8 @@ def load(
     Raises ModelFileNotFoundError, FileFormatError and its subclasses, UnsupportedOperatorError (listing all of them),
     GraphError, CyclicGraphError, AttributeValueError, DTypeError, IsaError, ArgumentError.
     """
-    config = _core.build_config()
-    options = Options.checked(threads, isa, weights, memory_limit, algorithm, int(config["cpus"]))
+    config = build_config()
+    options = Options.checked(threads, isa, weights, memory_limit, algorithm, config["threads"])
     if isa is not None:
         _check_isa(isa, config)
     return load_with(model, options)

@@ -44,9 +44,9 @@ class Model:
         y = m(x)                 # one output: its array
         ys = m(left=a, right=b)  # several: a dict by name
 
-    Inputs and outputs are as the file has them: row-major, pictures NCHW. A model made for a batch of 1 takes any, if no
-    operator mixes samples. It pickles by its file's bytes (one with external data by its path, which must exist where it
-    is unpickled), works in forked and spawned children, and may be called by several threads at once.
+    Inputs and outputs are as the file has them: row-major, pictures NCHW. A model made for a batch of 1 takes any, if
+    no operator mixes samples. It pickles by its file's bytes (one with external data by its path, which must exist
+    where it is unpickled), works in forked and spawned children, and may be called by several threads at once.
     """
 
     def __init__(self, graph: Graph, options: Options, file: ModelFile) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -11,8 +10,7 @@ from fastinfer.errors import ArgumentError
 
 MEMORY_LIMIT = 1 << 34  # bytes that the activations of one plan may take unless load() says otherwise
 WEIGHT_FORMS = ("auto", "compressed", "dense")
-_THREADS = 1024
-_VARIABLE = "FASTINFER_NUM_THREADS"
+_THREADS = 256  # the pool's bound (cpp/cpu/topology.h)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class Options:
         weights: str,
         memory_limit: int | None,
         algorithm: str | Mapping[str, str] | None,
-        usable_cpus: int,
+        default_threads: int,
     ) -> Options:
         """Defaults filled in; ArgumentError for what is no such option."""
         if isa is not None and not isinstance(isa, str):
@@ -39,19 +37,8 @@ class Options:
         if not isinstance(weights, str) or weights not in WEIGHT_FORMS:
             raise ArgumentError(f"weights is one of {', '.join(WEIGHT_FORMS)}, not {weights!r}")
         limit = MEMORY_LIMIT if memory_limit is None else integer("memory_limit", memory_limit, 1, 1 << 62)
-        return cls(_threads(threads, usable_cpus), isa, weights, limit, _algorithms(algorithm))
-
-
-def _threads(threads: int | None, usable_cpus: int) -> int:
-    """What was asked for, else what the environment says, else one thread for each usable CPU."""
-    if threads is not None:
-        return integer("threads", threads, 1, _THREADS)
-    text = os.environ.get(_VARIABLE, "").strip()
-    if not text:
-        return usable_cpus
-    if not text.isdecimal() or not 1 <= int(text) <= _THREADS:
-        raise ArgumentError(f"{_VARIABLE} is a number from 1 to {_THREADS}, not {text!r}")
-    return int(text)
+        number = default_threads if threads is None else integer("threads", threads, 1, _THREADS)
+        return cls(number, isa, weights, limit, _algorithms(algorithm))
 
 
 def _algorithms(algorithm: str | Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -117,6 +117,7 @@ class BoundPlan {
     row["bytes"] = report.bytes;
     row["why"] = report.why;
     row["refused"] = refused;
+    row["slow"] = report.slow;
     row["stripe_rows"] = plan_->stripe_rows(number);
     row["stripe_refusal"] = plan_->stripe_refusal(number);
     return row;
@@ -172,7 +173,7 @@ void bind_plan(py::module_& module) {
              py::arg("memory_limit") = py::none(),
              "Checks, chooses, packs and places a program. threads 0: as many as usable; "
              "memory_limit None: no limit.");
-  module.def("place_arena", &place_arena, py::arg("items"),
+  module.def("_place_arena", &place_arena, py::arg("items"),
              "(bytes, first group, last group) of each buffer -> (arena bytes, offsets).");
 }
 

@@ -17,21 +17,23 @@ bool is_decodable(const Weight& weight) {
          weight.values.bytes == 0;
 }
 
-void check_buffer(const Buffer& buffer, size_t number) {
+void check_buffer(const Buffer& buffer, size_t number, size_t count) {
   const std::string where = "buffer " + std::to_string(number);
   if (buffer.bytes < 0) malformed("", "", where + " has a negative size");
   const bool external = buffer.kind == BufferKind::input || buffer.kind == BufferKind::output;
-  if (external && buffer.index < 0) malformed("", "", where + " has no array number");
+  if (external && (buffer.index < 0 || buffer.index >= static_cast<int64_t>(count))) {
+    malformed("", "", where + " has no array number below the number of buffers");
+  }
   if (buffer.kind != BufferKind::constant) return;
   if (!buffer.weight) malformed("", "", where + " is constant but has no weight");
-  int64_t count = 1;
+  int64_t elements = 1;
   for (int64_t size : buffer.weight->shape) {
-    if (size < 0 || __builtin_mul_overflow(count, size, &count)) {
+    if (size < 0 || __builtin_mul_overflow(elements, size, &elements)) {
       malformed("", "", where + " has a weight whose size overflows");
     }
   }
-  if (count > INT64_MAX / 64 || !is_decodable(*buffer.weight) ||
-      buffer.bytes > byte_size(buffer.weight->dtype, count)) {
+  if (elements > INT64_MAX / 64 || !is_decodable(*buffer.weight) ||
+      buffer.bytes > byte_size(buffer.weight->dtype, elements)) {
     malformed("", "", where + " is larger than its weight");
   }
 }
@@ -103,7 +105,8 @@ void check_groups(const Program& program) {
 }  // namespace
 
 void check(const Program& program) {
-  for (size_t i = 0; i < program.buffers.size(); ++i) check_buffer(program.buffers[i], i);
+  for (size_t i = 0; i < program.buffers.size(); ++i)
+    check_buffer(program.buffers[i], i, program.buffers.size());
   for (const Tensor& tensor : program.tensors) check_tensor(tensor, program.buffers);
   for (const Step& step : program.steps) check_step(step, program);
   check_groups(program);

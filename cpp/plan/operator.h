@@ -22,6 +22,7 @@ struct StepReport {
   int64_t bytes = 0;  // compulsory traffic: inputs, outputs, weights as stored
   std::string why;
   std::vector<std::pair<std::string, std::string>> refused;  // candidate, reason
+  bool slow = false;                                         // much work, and no fast kernel for it
 };
 
 /// The memory and threads of one run.

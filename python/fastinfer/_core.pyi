@@ -67,7 +67,8 @@ class Plan:
         """Seconds of each step of each run: (runs, steps)."""
 
     def report(self) -> list[dict[str, Any]]:
-        """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, why, refused, ..."""
+        """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, why, refused (algorithm to
+        reason), slow (a large step without a fast kernel), stripe_rows, stripe_refusal."""
 
     def memory(self) -> dict[str, int]:
         """Bytes of the arena and of what stands beside it."""
@@ -85,7 +86,7 @@ def prepare(
 ) -> Plan:
     """Checks, chooses, packs and places a fastinfer.plan.records.Program. memory_limit None: no limit."""
 
-def place_arena(items: list[tuple[int, int, int]]) -> tuple[int, list[int]]:
+def _place_arena(items: list[tuple[int, int, int]]) -> tuple[int, list[int]]:
     """(bytes, first group, last group) of each buffer to (arena bytes, offsets)."""
 
 def measure_peak(kind: str, threads: int = 1, bytes: int = 0, isa: str = "", seconds: float = 0.02) -> float:

@@ -117,8 +117,3 @@ class Net:
 
     def run(self, **options: Any) -> list[Array]:
         return self.run_plan(self.prepare(**options))
-
-
-def conv_tolerance(k: int, x: Array, w: Array) -> float:
-    """f32 rounding of a sum of k products, in any order."""
-    return float((k + 4) * np.finfo(np.float32).eps * np.abs(x).max() * np.abs(w).max() * np.sqrt(k) + 1e-30)

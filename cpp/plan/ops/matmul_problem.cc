@@ -8,6 +8,8 @@
 namespace fi::plan {
 namespace {
 
+constexpr int64_t kMuchWork = 1 << 20;  // multiplications that take milliseconds one by one
+
 void read_sizes(const Step& step, MatmulProblem* p, bool trans_b) {
   const TensorView &a = p->a.view, &y = p->y.view;
   require(y.rank >= 2 && a.rank == y.rank, step, ErrorKind::shape,
@@ -196,6 +198,7 @@ std::unique_ptr<Operator> prepare_matmul(const Program& program, const Step& ste
                 ? make_gemm_matmul(problem, context)
                 : make_naive_matmul(step, matmul_problem(program, step, false));
   op->report().macs = problem.batches() * problem.m * problem.n * problem.k;
+  op->report().slow = choice.algorithm == "naive" && op->report().macs > kMuchWork;
   op->report().why = choice.why;
   op->report().refused = choice.refused;
   return op;

@@ -56,10 +56,13 @@ void Plan::return_lease(std::unique_ptr<Lease> lease) const {
 
 void Plan::run_groups(const RunContext& context, double* seconds) const {
   const auto run_step = [&](int step, const RowRange& rows) {
-    if (!seconds) return operators_[step]->run(context, rows);
-    const auto start = Clock::now();
-    operators_[step]->run(context, rows);
-    seconds[step] += seconds_since(start);
+    const auto start = seconds ? Clock::now() : Clock::time_point{};
+    try {
+      operators_[step]->run(context, rows);
+    } catch (const Error& error) {  // what the data made fail: operators do not know their name
+      throw Error(error.kind(), program_.steps[step].name, error.tensor(), error.what());
+    }
+    if (seconds) seconds[step] += seconds_since(start);
   };
   for (const PlannedGroup& group : groups_) {
     if (!group.stripes.steps.empty()) {

@@ -168,7 +168,7 @@ def test_refusals(kind: type[FastinferError], reason: str, tensor: str | None, c
         (6, 2, 3, (0, 0), 1, 2),
         (7, 1, 3, (0, 1), 1, 3),
         (5, 1, 5, (0, 1), 1, 1),  # a window from 5 on would start in the pad after the input
-        (5, 1, 5, (1, 5), 1, 2),  # position 5 is the input's last one, 10 would lie behind it
+        (5, 2, 5, (1, 5), 1, 2),  # position 4 is the input's last one, 9 would lie behind it
     ],
 )
 def test_the_last_window_starts_inside(

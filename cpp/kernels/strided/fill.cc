@@ -52,7 +52,8 @@ class Trilu : public Operation {
       : rows_(lines(x, y)),
         size_(element_size(x)),
         height_(x.shape[x.rank - 2]),
-        k_(k),
+        // Beyond the matrix every diagonal is the same, and no sum with a row overflows.
+        k_(std::clamp<int64_t>(k, -height_ - 1, x.shape[x.rank - 1] + 1)),
         upper_(upper) {
     tasks_ = rows_.tasks;
   }

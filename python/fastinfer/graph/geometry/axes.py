@@ -123,7 +123,8 @@ def _taken(size: int, start: int, end: int, step: int) -> tuple[int, int, int]:
     least, most = (0, size) if step > 0 else (-1, size - 1)
     start, end = min(max(start, 0), most), min(max(end, least), most)
     count = max(-((start - end) // step), 0)
-    return (start, count, step) if count else (0, 0, 1)
+    # With one element or none, the step (it may be any int64) says nothing.
+    return (start if count else 0, count, step if count > 1 else 1)
 
 
 def split_sizes(size: int, parts: int, split: Sequence[int] | None) -> list[int]:

@@ -52,7 +52,12 @@ def pool_window(node: Node, x: Shape) -> Window:
     kernel = get_ints(node, "kernel_shape", rank, low=1, high=_LIMIT)
     if kernel is None:
         raise refuse(node, "kernel_shape", "is missing")
-    return _forward(node, x[2:], kernel, ceil_mode=get_bool(node, "ceil_mode"))
+    window = _forward(node, x[2:], kernel, ceil_mode=get_bool(node, "ceil_mode"))
+    for axis, (n, extent) in enumerate(zip(x[2:], window.extent, strict=True)):
+        begin, last = window.pad_begin[axis], (window.size[axis] - 1) * window.strides[axis]
+        if n and window.size[axis] > 0 and (begin >= extent or last - begin >= n):
+            raise refuse(node, "pads", f"is {window.pads}: a window of {list(window.extent)} holds nothing but pads")
+    return window
 
 
 def conv_transpose_window(node: Node, x: Shape, w: Shape) -> Window:

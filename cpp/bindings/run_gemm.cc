@@ -15,6 +15,7 @@
 #include "base/buffer.h"
 #include "base/error.h"
 #include "bindings/kernel_registry.h"
+#include "cpu/features.h"
 #include "kernels/gemm/gemm.h"
 
 namespace fi::bindings {
@@ -26,6 +27,14 @@ constexpr const char* kForms[] = {"strided", "offsets", "packed"};
 
 [[noreturn]] void refuse(const std::string& reason) {
   throw Error(ErrorKind::shape, "gemm: " + reason);
+}
+
+LhsForm form_of(const std::string& name) {
+  const auto* found = std::find(std::begin(kForms), std::end(kForms), name);
+  if (found == std::end(kForms)) {
+    throw Error(ErrorKind::value, "gemm: there is no form " + name);
+  }
+  return static_cast<LhsForm>(found - kForms);
 }
 
 bool has_rows(const py::array& array) {
@@ -47,11 +56,7 @@ struct Arguments {
         pad(array_argument<float>(kwargs, "pad")),
         rows(array_argument<int32_t>(kwargs, "offsets")),
         activation(activation_argument(kwargs)) {
-    const std::string name = string_argument(kwargs, "form", "strided");
-    const auto* found = std::find(std::begin(kForms), std::end(kForms), name);
-    if (found == std::end(kForms))
-      throw Error(ErrorKind::value, "gemm: there is no form '" + name + "'");
-    form = static_cast<LhsForm>(found - kForms);
+    form = form_of(string_argument(kwargs, "form", "strided"));
     argument(kwargs, "lhs");
     argument(kwargs, "rhs");
     k = rhs.shape(0);
@@ -227,9 +232,15 @@ py::dict extras_of(const gemm::Kernel& kernel) {
   return extras;
 }
 
+py::object best_row(const std::string& form, int64_t m, int64_t n, int64_t k,
+                    const std::string& isa) {
+  const gemm::Kernel* row = gemm::best_row(cpu::usable_under(isa), form_of(form), m, n, k);
+  return row ? py::object(py::str(row->info.name)) : py::none();
+}
+
 }  // namespace
 
-void bind_run_gemm(py::module_&) {
+void bind_run_gemm(py::module_& module) {
   const gemm::Table table = gemm::table();
   for (int i = 0; i < table.count; ++i) {
     const gemm::Kernel* row = table.rows[i];
@@ -237,6 +248,8 @@ void bind_run_gemm(py::module_&) {
                     [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
   }
   register_reference("gemm", &reference);
+  module.def("gemm_best_row", &best_row, py::arg("form"), py::arg("m"), py::arg("n"), py::arg("k"),
+             py::arg("isa") = "", "Name of the row that the plan takes for a product, or None.");
 }
 
 }  // namespace fi::bindings

@@ -188,6 +188,22 @@ def test_empty_depth_leaves_the_epilogue(row: dict[str, Any]) -> None:
     assert np.array_equal(out, np.stack([bias, bias]))
 
 
+def test_best_row() -> None:
+    """Of the best tier allowed, offering the form; few columns get no wide tile, many rows no low one."""
+    by_name = {row["name"]: row for row in ROWS}
+    for isa in _core.build_config()["tiers_usable"]:
+        tier = [row for row in ROWS if row["tier"] == isa]
+        for form in FORMS:
+            for m, n, k in ((1, 1000, 2048), (1, 1, 1), (49, 512, 4608), (3136, 64, 64), (7, 5, 3), (12544, 32, 27)):
+                row = by_name[_core.gemm_best_row(form, m, n, k, isa)]
+                assert row["tier"] == isa
+                assert form in row["forms"]
+        narrow = by_name[_core.gemm_best_row("strided", 4096, 4, 64, isa)]
+        assert narrow["nr"] < max(row["nr"] for row in tier)
+        tall = by_name[_core.gemm_best_row("strided", 4096, 768, 256, isa)]
+        assert tall["mr"] > min(row["mr"] for row in tier), "a tile of few rows streams the rhs too often"
+
+
 @pytest.mark.parametrize(
     ("change", "kind"),
     [

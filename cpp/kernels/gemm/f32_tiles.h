@@ -5,6 +5,6 @@
 #pragma once
 
 #define FI_F32_TILES_avx512(X) X(8, 48) X(8, 32) X(8, 16) X(4, 96)
-#define FI_F32_TILES_avx2(X) X(6, 16) X(4, 24) X(2, 48)
+#define FI_F32_TILES_avx2(X) X(6, 16) X(4, 24) X(2, 32)
 #define FI_F32_TILES_neon(X) X(8, 8) X(6, 16) X(2, 32)
-#define FI_F32_TILES_scalar(X) X(4, 8) X(1, 32)
+#define FI_F32_TILES_scalar(X) X(4, 8) X(1, 24)

@@ -5,10 +5,13 @@
 //       for each block of kc of K          mc x kc of lhs, in L2 (packed, if that is its form)
 //         for each panel of nr columns     kc x nr of packed rhs
 //           for each tile of mr rows       mr x kc of lhs
+//
+// The last two change places where the whole block of rhs stays in L1.
 #include "kernels/gemm/gemm.h"
 
 #include <algorithm>
 
+#include "cpu/cache.h"
 #include "kernels/gemm/depth.h"
 
 namespace fi::gemm {
@@ -104,25 +107,25 @@ class Block {
     }
   }
 
-  void run(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end,
-           const int32_t* offsets) const {
-    const Kernel& kernel = *product_.kernel;
-    const MicroKernel micro_kernel = kernel.run[static_cast<int>(product_.form)];
-    const int64_t panel_bytes =
-        static_cast<int64_t>(kernel.packed_rhs_bytes(depth_of(product_).k(), kernel.nr));
-    const int64_t block_offset = bytes_of(kernel.info.rhs, k_.k_begin * kernel.nr);
+  void run(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end, const int32_t* offsets,
+           bool rhs_in_l1) const {
+    const int mr = product_.kernel->mr, nr = product_.kernel->nr;
     Tile tile = common_tile();
-    for (int64_t n = n_begin; n < n_end; n += kernel.nr) {
-      tile.rhs =
-          static_cast<const char*>(product_.rhs) + n / kernel.nr * panel_bytes + block_offset;
-      tile.n = static_cast<int32_t>(std::min<int64_t>(kernel.nr, n_end - n));
-      if (product_.epilogue.bias) tile.epilogue.bias = product_.epilogue.bias + n;
-      if (product_.epilogue.scale) tile.epilogue.scale = product_.epilogue.scale + n;
-      if (product_.epilogue.rhs_sums) tile.epilogue.rhs_sums = product_.epilogue.rhs_sums + n;
-      for (int64_t m = m_begin; m < m_end; m += kernel.mr) {
-        tile.m = static_cast<int32_t>(std::min<int64_t>(kernel.mr, m_end - m));
-        move_to(m, n, (m - m_begin) / kernel.mr, offsets, tile);
-        micro_kernel(tile);
+    if (rhs_in_l1) {  // each tile of lhs once, and dst row after row
+      for (int64_t m = m_begin; m < m_end; m += mr) {
+        move_to_rows(m, m_begin, m_end, offsets, tile);
+        for (int64_t n = n_begin; n < n_end; n += nr) {
+          move_to_columns(n, n_end, tile);
+          multiply(m, n, tile);
+        }
+      }
+      return;
+    }
+    for (int64_t n = n_begin; n < n_end; n += nr) {  // each panel of rhs once
+      move_to_columns(n, n_end, tile);
+      for (int64_t m = m_begin; m < m_end; m += mr) {
+        move_to_rows(m, m_begin, m_end, offsets, tile);
+        multiply(m, n, tile);
       }
     }
   }
@@ -143,15 +146,23 @@ class Block {
     return tile;
   }
 
-  /// Points the tile's operands at rows from m and columns from n.
-  void move_to(int64_t m, int64_t n, int64_t index, const int32_t* offsets, Tile& tile) const {
+  void move_to_columns(int64_t n, int64_t n_end, Tile& tile) const {
     const Kernel& kernel = *product_.kernel;
-    const int64_t column = bytes_of(kernel.info.dst, n);
-    tile.dst = static_cast<char*>(product_.dst) + m * product_.dst_stride + column;
-    if (product_.epilogue.residual) {
-      tile.epilogue.residual = static_cast<const char*>(product_.epilogue.residual) +
-                               m * product_.epilogue.residual_stride + column;
-    }
+    const int64_t panel = n / kernel.nr * panel_bytes_;
+    tile.rhs = static_cast<const char*>(product_.rhs) + panel +
+               bytes_of(kernel.info.rhs, k_.k_begin * kernel.nr);
+    tile.n = static_cast<int32_t>(std::min<int64_t>(kernel.nr, n_end - n));
+    const Epilogue& epilogue = product_.epilogue;
+    if (epilogue.bias) tile.epilogue.bias = epilogue.bias + n;
+    if (epilogue.scale) tile.epilogue.scale = epilogue.scale + n;
+    if (epilogue.rhs_sums) tile.epilogue.rhs_sums = epilogue.rhs_sums + n;
+  }
+
+  void move_to_rows(int64_t m, int64_t m_begin, int64_t m_end, const int32_t* offsets,
+                    Tile& tile) const {
+    const Kernel& kernel = *product_.kernel;
+    const int64_t index = (m - m_begin) / kernel.mr;
+    tile.m = static_cast<int32_t>(std::min<int64_t>(kernel.mr, m_end - m));
     switch (product_.form) {
       case LhsForm::strided:
         tile.lhs = static_cast<const char*>(product_.lhs) + m * product_.lhs_row_stride;
@@ -165,9 +176,23 @@ class Block {
     }
   }
 
+  void multiply(int64_t m, int64_t n, Tile& tile) const {
+    const Kernel& kernel = *product_.kernel;
+    const int64_t column = bytes_of(kernel.info.dst, n);
+    tile.dst = static_cast<char*>(product_.dst) + m * product_.dst_stride + column;
+    const Epilogue& epilogue = product_.epilogue;
+    if (epilogue.residual) {
+      tile.epilogue.residual =
+          static_cast<const char*>(epilogue.residual) + m * epilogue.residual_stride + column;
+    }
+    kernel.run[static_cast<int>(product_.form)](tile);
+  }
+
   const Product& product_;
   const KBlock& k_;
   char* packed_;
+  int64_t panel_bytes_ = static_cast<int64_t>(
+      product_.kernel->packed_rhs_bytes(depth_of(product_).k(), product_.kernel->nr));
 };
 
 }  // namespace
@@ -182,6 +207,7 @@ void run(const Product& product, const Blocking& blocking, int64_t m_begin, int6
   const Scratch layout = layout_of(product, blocking);
   char* base = static_cast<char*>(scratch);
   int32_t* offsets = reinterpret_cast<int32_t*>(base + layout.offsets);
+  const int64_t rhs_in_l1 = cpu::cache_sizes().l1d / 2;
   if (kernel.worker_begin) kernel.worker_begin(scratch);
   for (int64_t m = m_begin; m < m_end; m += blocking.mc) {
     const int64_t end = std::min(m + blocking.mc, m_end);
@@ -190,7 +216,9 @@ void run(const Product& product, const Blocking& blocking, int64_t m_begin, int6
       for_each_k_block(depth_of(product), blocking.kc, [&](const KBlock& k) {
         const Block block(product, k, base + layout.packed);
         if (product.form == LhsForm::packed) block.pack_lhs(m, end);
-        block.run(m, end, n, std::min(n + blocking.nc, n_end), offsets);
+        const int64_t columns_end = std::min(n + blocking.nc, n_end);
+        const int64_t rhs_bytes = bytes_of(kernel.info.rhs, k.k() * (columns_end - n));
+        block.run(m, end, n, columns_end, offsets, rhs_bytes <= rhs_in_l1);
       });
     }
   }

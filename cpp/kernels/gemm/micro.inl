@@ -17,6 +17,10 @@ struct Accumulators {
   f32v v[M][V];
 };
 
+/// Tiles of few rows are bound by reading the rhs: they ask for it 8 KB ahead, beyond what the
+/// hardware does.
+constexpr int kStreamingRows = 4, kPrefetchAhead = 2048;
+
 /// acc(i, :) += sum_p a[i][p * step] * rhs(p, :); returns the rhs after k rows of it.
 template <int M, int V>
 FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)[M], int64_t step,
@@ -25,7 +29,10 @@ FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)
   for (int64_t p = 0; p < k; ++p) {
     f32v b[V];
 #pragma GCC unroll 16
-    for (int j = 0; j < V; ++j) b[j] = load(rhs + j * kLanes);
+    for (int j = 0; j < V; ++j) {
+      b[j] = load(rhs + j * kLanes);
+      if (M <= kStreamingRows) prefetch(rhs + kPrefetchAhead + j * kLanes);
+    }
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
       const f32v x = splat(a[i][p * step]);

@@ -92,6 +92,12 @@ def _place_arena(items: list[tuple[int, int, int]]) -> tuple[int, list[int]]:
 def measure_peak(kind: str, threads: int = 1, bytes: int = 0, isa: str = "", seconds: float = 0.02) -> float:
     """The most that this machine does per second: MAC for kind "fma", bytes moved for "read" and "copy"."""
 
+def gemm_best_row(form: str, m: int, n: int, k: int, isa: str = "") -> str | None:
+    """Name of the gemm row that the plan takes for a product, or None."""
+
+def im2col_offsets(**arguments: Any) -> npt.NDArray[np.int32]:
+    """Byte offsets (taps, rows) of implicit im2col, for the arguments of the im2col kernels; -2**31 is the pad row."""
+
 def _pool_run(
     threads: int, tasks: int, inner: int = 0, microseconds: int = 0
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]: ...

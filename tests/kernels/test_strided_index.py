@@ -146,7 +146,7 @@ def test_indices_out_of_range_are_an_error_and_touch_nothing(row: str, index_typ
 
 
 @pytest.mark.parametrize(
-    ("index_type", "axis"), itertools.product([np.int64, np.int32, np.uint8, np.float32], [0, 1, 2])
+    ("index_type", "axis"), [*itertools.product([np.int64, np.int32, np.uint8, np.float32], [0, 1, 2])]
 )
 def test_one_hot(index_type: Any, axis: int) -> None:
     indices = np.array([[0, 4, 2], [3, 1, 9]]).astype(index_type)

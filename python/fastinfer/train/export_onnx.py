@@ -40,7 +40,8 @@ class _Writer:
         self.weights.append(numpy_helper.from_array(tensor.detach().cpu().numpy(), name))
         return name
 
-    def node(self, op: str, name: str, inputs: list[str], **attributes: Any) -> str:
+    def node(self, op: str, key: str, inputs: list[str], **attributes: Any) -> str:
+        name = f"{op.lower()}_{key}"
         self.nodes.append(helper.make_node(op, inputs, [name], name=name, **attributes))
         return name
 

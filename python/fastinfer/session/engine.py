@@ -11,7 +11,7 @@ import numpy as np
 
 from fastinfer import _core
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.ir import Graph, Node, TensorType
+from fastinfer.graph.ir import Graph, Node, TensorType, ValueInfo
 from fastinfer.graph.weight import Array
 from fastinfer.plan.report import PlanRow, plan_rows
 from fastinfer.session.binding import Binder, NeedFeed, Stage
@@ -58,7 +58,7 @@ class Engine:
             if stage.prepared.plan is not None:
                 with core_errors(self.graph.file):
                     stage.prepared.plan.run(stage.inputs, stage.outputs)
-        return {info.name: self._output(info.name, env, inputs) for info in self.graph.outputs}
+        return {info.name: self._output(info, env, inputs) for info in self.graph.outputs}
 
     def stages(self, env: dict[str, Array]) -> Iterator[StageRun]:
         """Each stage, to be run by the caller before the next is asked for; env receives what they make."""
@@ -104,10 +104,13 @@ class Engine:
                 array = array.astype(np.float32)
         return np.require(array, requirements="C")
 
-    def _output(self, name: str, env: Mapping[str, Array], inputs: Mapping[str, Array]) -> Array:
+    def _output(self, info: ValueInfo, env: Mapping[str, Array], inputs: Mapping[str, Array]) -> Array:
         """An array of the caller's own, even where the output is an input or a constant."""
+        name = info.name
         made = name in env and name not in inputs and name not in self.graph.weights
         array = self._array(name, env)
+        if info.dtype is DType.F16 and array.dtype == np.float32:  # an f16 weight, which stands for f32 inside
+            return array.astype(np.float16)
         return array if made and array.flags.owndata and array.flags.writeable else array.copy()
 
     def _prepare(self, start: int, env: Mapping[str, Array], known: Mapping[str, Array]) -> PreparedStage:

@@ -54,7 +54,8 @@ void Plan::return_lease(std::unique_ptr<Lease> lease) const {
   free_leases_.push_back(std::move(lease));
 }
 
-void Plan::run_groups(const RunContext& context, double* seconds) const {
+void Plan::run_groups(Lease& lease, double* seconds) const {
+  const RunContext context{lease.buffers.data(), lease.scratch_of.data(), threads_};
   const auto run_step = [&](int step, const RowRange& rows) {
     const auto start = seconds ? Clock::now() : Clock::time_point{};
     try {
@@ -66,7 +67,7 @@ void Plan::run_groups(const RunContext& context, double* seconds) const {
   };
   for (const PlannedGroup& group : groups_) {
     if (!group.stripes.steps.empty()) {
-      for_each_stripe(group.stripes, [&](int position, const RowRange& rows) {
+      run_stripes(group.stripes, lease.buffers.data(), [&](int position, const RowRange& rows) {
         run_step(group.steps[position], rows);
       });
       continue;
@@ -88,7 +89,7 @@ void Plan::run(const std::vector<char*>& inputs, const std::vector<char*>& outpu
   }
   try {
     FlushDenormals flush;
-    run_groups({lease->buffers.data(), lease->scratch_of.data(), threads_}, seconds);
+    run_groups(*lease, seconds);
   } catch (...) {
     return_lease(std::move(lease));
     throw;

@@ -63,7 +63,7 @@ class Plan {
   std::unique_ptr<Lease> make_lease() const;
   std::unique_ptr<Lease> take_lease() const;
   void return_lease(std::unique_ptr<Lease> lease) const;
-  void run_groups(const RunContext& context, double* seconds) const;
+  void run_groups(Lease& lease, double* seconds) const;
 
   Program program_;
   int threads_ = 1;

@@ -76,9 +76,9 @@ class PlanBuilder {
     check_activations();
     for (size_t i = 0; i < plan_->program_.steps.size(); ++i) prepare_step(i);
     context_.check_forced();
+    plan_groups();
     place_arena();
     bind_constants();
-    plan_groups();
     plan_->memory_.packed = context_.packed_bytes();
     // Packed now; nothing needs the stored forms any more.
     for (Step& step : plan_->program_.steps) step.weights.clear();
@@ -117,7 +117,19 @@ class PlanBuilder {
   // Before any weight is packed: an absurd plan is refused at once.
   void check_activations() {
     std::vector<ArenaItem> items = items_;
+    for (const Group& group : plan_->program_.groups) {
+      if (group.stripe_rows > 0) leave_out_outputs(group, &items);
+    }
     check_limit(place(items));
+  }
+
+  // What stripes may shrink to a few rows.
+  void leave_out_outputs(const Group& group, std::vector<ArenaItem>* items) const {
+    for (int step : group.steps) {
+      for (int t : plan_->program_.steps[step].outputs) {
+        if (t >= 0) (*items)[plan_->program_.tensors[t].buffer].bytes = 0;
+      }
+    }
   }
 
   void check_limit(int64_t bytes) const {
@@ -196,6 +208,9 @@ class PlanBuilder {
       Plan::PlannedGroup planned;
       planned.steps = group.steps;
       planned.stripes = plan_stripes(plan_->program_, group, plan_->operators_, &planned.refusal);
+      for (const StripePlan::Window& window : planned.stripes.windows) {
+        items_[window.buffer].bytes = window.rows * window.row_bytes;
+      }
       plan_->groups_.push_back(std::move(planned));
     }
   }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 
 namespace fi::plan {
@@ -49,6 +50,20 @@ Refusal link(const Program& program, const Group& group, int producer, int consu
   return {};
 }
 
+// Stripes interleave steps, so none may write what an earlier one reads.
+Refusal check_overwrites(const Program& program, const Group& group, int writer) {
+  const Step& step = program.steps[group.steps[writer]];
+  for (int earlier = 0; earlier < writer; ++earlier) {
+    const Step& reader = program.steps[group.steps[earlier]];
+    for (int t : reader.inputs) {
+      if (t >= 0 && program.tensors[t].buffer == program.tensors[step.outputs[0]].buffer) {
+        return step.name + " overwrites what " + reader.name + " reads";
+      }
+    }
+  }
+  return {};
+}
+
 bool read_later(const Program& program, const Group& group, int buffer) {
   if (program.buffers[buffer].kind == BufferKind::output) return true;
   for (size_t s = group.steps.back() + 1; s < program.steps.size(); ++s) {
@@ -57,6 +72,52 @@ bool read_later(const Program& program, const Group& group, int buffer) {
     }
   }
   return false;
+}
+
+// Whether the tensor's rows lie one after the other, each inside row_stride elements, as those of
+// `like`.
+bool has_rows_like(const Tensor& tensor, const Tensor& like) {
+  if (tensor.rank != 4 || tensor.shape[0] != like.shape[0] || tensor.shape[2] != like.shape[2])
+    return false;
+  const int64_t row = tensor.stride[2];
+  if (row <= 0 || row != like.stride[2] || tensor.stride[0] != like.stride[0]) return false;
+  if (tensor.stride[1] < 0 || tensor.stride[3] < 0 || tensor.offset < 0) return false;
+  const int64_t last = tensor.offset + (tensor.shape[1] - 1) * tensor.stride[1] +
+                       (tensor.shape[3] - 1) * tensor.stride[3];
+  return last < row && byte_size(tensor.dtype, 1) == byte_size(like.dtype, 1);
+}
+
+// Whether a buffer can be a window of the group: nothing else touches it, and all agree on its
+// rows.
+bool can_be_window(const Program& program, const Group& group, const Tensor& produced) {
+  if (program.buffers[produced.buffer].kind != BufferKind::arena) return false;
+  for (size_t s = 0; s < program.steps.size(); ++s) {
+    const bool inside =
+        std::find(group.steps.begin(), group.steps.end(), static_cast<int>(s)) != group.steps.end();
+    const Step& step = program.steps[s];
+    for (const std::vector<int>* numbers : {&step.inputs, &step.outputs}) {
+      for (int t : *numbers) {
+        if (t < 0 || program.tensors[t].buffer != produced.buffer) continue;
+        if (!inside || !has_rows_like(program.tensors[t], produced)) return false;
+      }
+    }
+  }
+  return true;
+}
+
+void add_windows(const Program& program, const Group& group, StripePlan* plan) {
+  for (size_t i = 0; i < plan->steps.size(); ++i) {
+    const Tensor& y = program.tensors[program.steps[group.steps[i]].outputs[0]];
+    const auto same = [&](const StripePlan::Window& window) { return window.buffer == y.buffer; };
+    auto known = std::find_if(plan->windows.begin(), plan->windows.end(), same);
+    if (known == plan->windows.end()) {
+      if (!can_be_window(program, group, y)) continue;
+      const int64_t element = byte_size(y.dtype, 1);
+      plan->windows.push_back({y.buffer, y.stride[2] * element, y.stride[0] * element, 0});
+      known = std::prev(plan->windows.end());
+    }
+    plan->steps[i].window = static_cast<int>(known - plan->windows.begin());
+  }
 }
 
 Refusal build(const Program& program, const Group& group,
@@ -71,14 +132,97 @@ Refusal build(const Program& program, const Group& group,
     if (Refusal r = check_step(program, step, *operators[number], plan->batch)) return r;
     const Tensor& y = program.tensors[step.outputs[0]];
     plan->steps.push_back(
-        {operators[number].get(), y.shape[2], {}, read_later(program, group, y.buffer)});
+        {operators[number].get(), y.shape[2], {}, read_later(program, group, y.buffer), -1});
   }
   for (int producer = 0; producer < count; ++producer) {
+    if (Refusal r = check_overwrites(program, group, producer)) return r;
     for (int consumer = producer + 1; consumer < count; ++consumer) {
       if (Refusal r = link(program, group, producer, consumer, plan)) return r;
     }
   }
   return {};
+}
+
+// Rows that step i must have made before the stripe's later steps run.
+int64_t rows_needed(const StripePlan& plan, int i, const std::vector<int64_t>& done,
+                    const std::vector<int64_t>& need, bool last_stripe) {
+  const StripePlan::Step& step = plan.steps[i];
+  if (step.complete && last_stripe) return step.height;
+  int64_t rows = 0;
+  for (const StripePlan::Use& use : step.uses) {
+    const int64_t from = done[use.consumer], to = need[use.consumer];
+    if (to <= from) continue;
+    const int64_t end = use.halo ? plan.steps[use.consumer].op->input_rows(from, to).second : to;
+    rows = std::max(rows, std::min(end, step.height));
+  }
+  return rows;
+}
+
+// Calls visit(position, rows, done): each row of each step once, image by image; done[i] rows of
+// step i are there.
+template <class Visit>
+void for_each_stripe(const StripePlan& plan, Visit&& visit) {
+  const int count = static_cast<int>(plan.steps.size());
+  const int64_t height = plan.steps.back().height;
+  std::vector<int64_t> done(count), need(count);
+  for (int64_t image = 0; image < plan.batch; ++image) {
+    std::fill(done.begin(), done.end(), 0);
+    for (int64_t y = 0; y < height; y += plan.stripe_rows) {
+      const int64_t stripe_end = std::min(y + plan.stripe_rows, height);
+      need.assign(count, 0);
+      need.back() = stripe_end;
+      for (int i = count - 2; i >= 0; --i)
+        need[i] = rows_needed(plan, i, done, need, stripe_end == height);
+      for (int i = 0; i < count; ++i) {
+        if (need[i] <= done[i]) continue;
+        visit(i, RowRange{image, image + 1, done[i], need[i]}, done);
+        done[i] = need[i];
+      }
+    }
+  }
+}
+
+// The first row of a window that a step has yet to read.
+int64_t first_needed(const StripePlan& plan, int window, const std::vector<int64_t>& done) {
+  int64_t first = INT64_MAX;
+  for (const StripePlan::Step& producer : plan.steps) {
+    if (producer.window != window) continue;
+    first = std::min(first, producer.height);
+    for (const StripePlan::Use& use : producer.uses) {
+      const int64_t next = done[use.consumer];
+      const StripePlan::Step& consumer = plan.steps[use.consumer];
+      if (next >= consumer.height) continue;
+      first = std::min(first, use.halo ? consumer.op->input_rows(next, next + 1).first : next);
+    }
+  }
+  return first;
+}
+
+int64_t rows_made(const StripePlan& plan, int window, const std::vector<int64_t>& done) {
+  int64_t made = 0;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    if (plan.steps[i].window == window) made = std::max(made, done[i]);
+  }
+  return made;
+}
+
+// The most rows that lie between the first still needed and the last just made.
+void measure_windows(StripePlan* plan) {
+  for_each_stripe(*plan, [&](int position, const RowRange& rows, const std::vector<int64_t>& done) {
+    const int w = plan->steps[position].window;
+    if (w < 0) return;
+    const int64_t end = std::max(rows.end, rows_made(*plan, w, done));
+    plan->windows[w].rows = std::max(plan->windows[w].rows, end - first_needed(*plan, w, done));
+  });
+}
+
+// Makes the window's row `first` of `image` stand at its base, for tensors that count from row 0 of
+// image 0.
+void show(const StripePlan& plan, size_t w, char* base, int64_t image, int64_t first,
+          char** buffers) {
+  const StripePlan::Window& window = plan.windows[w];
+  const int64_t before = image * window.image_bytes + first * window.row_bytes;
+  buffers[window.buffer] = reinterpret_cast<char*>(reinterpret_cast<intptr_t>(base) - before);
 }
 
 }  // namespace
@@ -92,37 +236,35 @@ StripePlan plan_stripes(const Program& program, const Group& group,
     *refusal = *reason;
     return {};
   }
+  add_windows(program, group, &plan);
+  measure_windows(&plan);
   return plan;
 }
 
-void for_each_stripe(const StripePlan& plan, const std::function<void(int, const RowRange&)>& run) {
-  const int count = static_cast<int>(plan.steps.size());
-  const int64_t height = plan.steps.back().height;
-  std::vector<int64_t> done(count), need(count);
-  for (int64_t image = 0; image < plan.batch; ++image) {
-    std::fill(done.begin(), done.end(), 0);
-    for (int64_t y = 0; y < height; y += plan.stripe_rows) {
-      const int64_t stripe_end = std::min(y + plan.stripe_rows, height);
-      need.assign(count, 0);
-      need.back() = stripe_end;
-      for (int i = count - 2; i >= 0; --i) {
-        const StripePlan::Step& step = plan.steps[i];
-        if (step.complete && stripe_end == height) need[i] = step.height;
-        for (const StripePlan::Use& use : step.uses) {
-          const int64_t from = done[use.consumer], to = need[use.consumer];
-          if (to <= from) continue;
-          const int64_t end =
-              use.halo ? plan.steps[use.consumer].op->input_rows(from, to).second : to;
-          need[i] = std::max(need[i], std::min(end, step.height));
-        }
-      }
-      for (int i = 0; i < count; ++i) {
-        if (need[i] <= done[i]) continue;
-        run(i, {image, image + 1, done[i], need[i]});
-        done[i] = need[i];
-      }
+void run_stripes(const StripePlan& plan, char** buffers,
+                 const std::function<void(int, const RowRange&)>& run) {
+  std::vector<char*> bases;
+  for (const StripePlan::Window& window : plan.windows) bases.push_back(buffers[window.buffer]);
+  std::vector<int64_t> first(plan.windows.size(), 0);  // row at the window's front
+  int64_t image = -1;
+  for_each_stripe(plan, [&](int position, const RowRange& rows, const std::vector<int64_t>& done) {
+    if (rows.batch_begin != image) {
+      image = rows.batch_begin;
+      for (size_t w = 0; w < plan.windows.size(); ++w)
+        show(plan, w, bases[w], image, first[w] = 0, buffers);
     }
-  }
+    const int w = plan.steps[position].window;
+    if (w >= 0 && rows.end > first[w] + plan.windows[w].rows) {
+      const int64_t keep = first_needed(plan, w, done), made = rows_made(plan, w, done);
+      const int64_t row_bytes = plan.windows[w].row_bytes;
+      if (made > keep) {
+        std::memmove(bases[w], bases[w] + (keep - first[w]) * row_bytes, (made - keep) * row_bytes);
+      }
+      show(plan, w, bases[w], image, first[w] = keep, buffers);
+    }
+    run(position, rows);
+  });
+  for (size_t w = 0; w < plan.windows.size(); ++w) buffers[plan.windows[w].buffer] = bases[w];
 }
 
 }  // namespace fi::plan

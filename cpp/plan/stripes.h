@@ -25,8 +25,17 @@ struct StripePlan {
     int64_t height;         // output rows
     std::vector<Use> uses;  // inside the group
     bool complete;          // also read after the group, so every row is needed
+    int window;             // where the output lies: number of a window, or -1
+  };
+  /// A buffer that only the group touches holds just the rows between those still needed and those
+  /// just made. They move to its front when it is full.
+  struct Window {
+    int buffer;
+    int64_t row_bytes, image_bytes;
+    int64_t rows;  // capacity
   };
   std::vector<Step> steps;
+  std::vector<Window> windows;
   int64_t batch = 0;
   int64_t stripe_rows = 0;
 };
@@ -36,8 +45,10 @@ StripePlan plan_stripes(const Program& program, const Group& group,
                         const std::vector<std::unique_ptr<Operator>>& operators,
                         std::string* refusal);
 
-/// Calls run(position, rows) in an order that satisfies every need; each row of each step once,
-/// image by image.
-void for_each_stripe(const StripePlan& plan, const std::function<void(int, const RowRange&)>& run);
+/// Runs the group: each row of each step once, image by image, in an order that satisfies every
+/// need. `buffers` are the run's buffers by number; those of windows are moved so that row y stands
+/// where tensors expect it.
+void run_stripes(const StripePlan& plan, char** buffers,
+                 const std::function<void(int position, const RowRange& rows)>& run);
 
 }  // namespace fi::plan

@@ -107,3 +107,28 @@ def test_profile_times_every_step_of_a_striped_group() -> None:
     seconds = plan.profile(net.inputs, [np.empty(shape, np.float32) for shape, _ in net.outputs], 4)
     assert seconds.shape == (4, len(net.program.steps))
     assert (seconds > 0).all()
+
+
+def test_what_flows_between_steps_takes_a_few_rows() -> None:
+    """One row of output needs three rows of the wide tensor, and one of the filtered one."""
+    net = Net()
+    first, last = inverted_residual(net)
+    net.group(first, last, 1)
+    rows = 9 * 30 * 4  # bytes of one
+    plain = 2 * 6 * 17 * 9 * 4
+    expected = [(3 * rows + 63) // 64 * 64, (rows + 63) // 64 * 64, *[(plain + 63) // 64 * 64] * 2]
+    assert net.prepare().memory()["unshared_bytes"] == sum(expected)
+
+
+def test_a_step_that_overwrites_what_an_earlier_one_reads() -> None:
+    net = Net()
+    x = net.image_input(floats(0, 1, 4, 9, 9))
+    y = net.image((1, 4, 9, 9))
+    first = net.conv(x, y, floats(1, 4, 4, 3, 3), pads=[1, 1, 1, 1])
+    last = net.step("unary", [y], [x], function="relu", alpha=0.0, beta=0.0)
+    net.output(x)
+    wanted = net.run()
+    net.group(first, last, 2)
+    plan = net.prepare()
+    assert plan.report()[last]["stripe_refusal"] == "unary2 overwrites what conv1 reads"
+    assert np.array_equal(net.run_plan(plan)[0], wanted[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fastinfer.cli import bench, inspect, profile, run
+from fastinfer.cli import bench, demo, inspect, profile, run
 
 app = typer.Typer(
     name="fastinfer",
@@ -13,6 +13,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("bench")(bench.bench)
 app.command("inspect")(inspect.inspect)

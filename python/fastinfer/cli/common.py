@@ -15,9 +15,11 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 import fastinfer
 from fastinfer.errors import FastinferError, InputError
+from fastinfer.plan.report import Cells
 
 Array = npt.NDArray[Any]
 P = ParamSpec("P")
@@ -54,6 +56,16 @@ def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
 def print_json(value: Any) -> None:
     json.dump(value, sys.stdout, indent=2)
     sys.stdout.write("\n")
+
+
+def table(cells: Cells, title: str | None = None, caption: str | None = None) -> Table:
+    """The cells as a table for the terminal."""
+    shown = Table(*cells.header, title=title, caption=caption)
+    for column in cells.right:
+        shown.columns[column].justify = "right"
+    for row in cells.rows:
+        shown.add_row(*row)
+    return shown
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import typer
 from rich.table import Table
 
 import fastinfer
-from fastinfer.cli import bench, common, profile
+from fastinfer.cli import bench, common
 from fastinfer.cli.image import read_image
 from fastinfer.demo import CLASSES, MODEL, prepare, samples
 
@@ -47,9 +47,8 @@ def demo(
     right = sum(truth == digit for truth, (digit, _) in zip(truths[1], answers, strict=True))
     if image is None:
         common.console.print(f"{right} of {len(answers)} right\n")
-    common.console.print(profile.profile_table(layers, "one picture, layer by layer"))
-    where = f"{layers.threads} thread{'s' if layers.threads > 1 else ''}"
-    common.console.print(f"{median * 1e3:.3f} ms a picture, {1 / median:,.0f} pictures a second on {where}")
+    common.console.print(common.table(layers.cells(), title="one picture, layer by layer", caption=layers.summary()))
+    common.console.print(f"{median * 1e3:.3f} ms a picture, {1 / median:,.0f} pictures a second")
 
 
 def _pictures(files: list[Path] | None) -> tuple[list[common.Array], tuple[list[str], list[str]]]:

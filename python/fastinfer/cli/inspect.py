@@ -10,7 +10,7 @@ from rich.table import Table
 
 import fastinfer
 from fastinfer.cli import common
-from fastinfer.plan.report import PlanTable, show
+from fastinfer.plan.report import show
 
 
 @common.reports_errors
@@ -30,7 +30,7 @@ def inspect(
     edges = Table("", "name", "shape", "dtype", "layout", title=str(model))
     for kind, infos in (("input", m.inputs), ("output", m.outputs)):
         for info in infos:
-            shown = "x".join(map(str, info.shape)) if info.shape is not None else "any"
+            shown = show(info.shape) if info.shape is not None else "any"
             edges.add_row(kind, info.name, shown, str(info.dtype), info.layout)
     common.console.print(edges)
     facts = _facts(m)
@@ -41,7 +41,7 @@ def inspect(
         f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes"
     )
     if table is not None:
-        common.console.print(plan_table(table))
+        common.console.print(common.table(table.cells()))
 
 
 def _facts(m: fastinfer.Model) -> dict[str, Any]:
@@ -65,13 +65,3 @@ def _facts(m: fastinfer.Model) -> dict[str, Any]:
 def _edge(info: Any) -> dict[str, Any]:
     shape = list(info.shape) if info.shape is not None else None
     return {"name": info.name, "shape": shape, "dtype": str(info.dtype), "layout": info.layout}
-
-
-def plan_table(plan: PlanTable) -> Table:
-    """The plan as a table for the terminal."""
-    table = Table("step", "shape", "algorithm", "kernel", "MACs", "bytes", "why")
-    for column in (4, 5):
-        table.columns[column].justify = "right"
-    for row in plan.rows:
-        table.add_row(row.step, show(row.shape), row.algorithm, row.kernel, f"{row.macs:,}", f"{row.bytes:,}", row.why)
-    return table

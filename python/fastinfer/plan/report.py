@@ -14,6 +14,24 @@ from fastinfer.plan.records import Program
 
 
 @dataclass(frozen=True, slots=True)
+class Cells:
+    """A table in words; columns numbered in `right` are aligned to the right."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    right: Sequence[int] = ()
+
+    def __str__(self) -> str:
+        widths = [max(len(row[i]) for row in (self.header, *self.rows)) for i in range(len(self.header))]
+        lines = []
+        for row in (self.header, ["-" * width for width in widths], *self.rows):
+            cells = zip(row, widths, strict=True)
+            words = [cell.rjust(w) if i in self.right else cell.ljust(w) for i, (cell, w) in enumerate(cells)]
+            lines.append("  ".join(words).rstrip())
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
 class PlanRow:
     """One step. macs: multiply-accumulates; bytes: compulsory traffic, weights as stored; why: the reason of the
     choice; refused: the algorithms that were not taken, and why."""
@@ -47,13 +65,16 @@ class PlanTable:
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2)
 
-    def __str__(self) -> str:
-        header = ("step", "shape", "algorithm", "kernel", "MACs", "bytes", "why")
-        cells = [
+    def cells(self) -> Cells:
+        """The rows in words."""
+        rows = [
             (row.step, show(row.shape), row.algorithm, row.kernel, f"{row.macs:,}", f"{row.bytes:,}", row.why)
             for row in self.rows
         ]
-        return text_table(header, cells, right=(4, 5))
+        return Cells(("step", "shape", "algorithm", "kernel", "MACs", "bytes", "why"), rows, right=(4, 5))
+
+    def __str__(self) -> str:
+        return str(self.cells())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -90,9 +111,10 @@ class ProfileTable:
     def to_json(self) -> str:
         return json.dumps(self.to_dict(), indent=2)
 
-    def __str__(self) -> str:
+    def cells(self) -> Cells:
+        """The rows in words."""
         header = ("step", "algorithm", "kernel", "ms", "%", "GMAC/s", "% of peak", "GB/s")
-        cells = [
+        rows = [
             (
                 row.step,
                 row.algorithm,
@@ -105,26 +127,20 @@ class ProfileTable:
             )
             for row in self.rows
         ]
-        total = f"{self.seconds * 1e3:.3f} ms, median of {self.runs} runs, {self.threads} threads"
-        return (
-            f"{text_table(header, cells, right=(3, 4, 5, 6, 7))}\n{total}; measured peak {self.peak_gmacs:.0f} GMAC/s"
-        )
+        return Cells(header, rows, right=(3, 4, 5, 6, 7))
+
+    def summary(self) -> str:
+        """The whole run in one line."""
+        threads = f"{self.threads} thread{'s' if self.threads > 1 else ''}"
+        total = f"{self.seconds * 1e3:.3f} ms, median of {self.runs} runs, {threads}"
+        return f"{total}; measured peak {self.peak_gmacs:.0f} GMAC/s"
+
+    def __str__(self) -> str:
+        return f"{self.cells()}\n{self.summary()}"
 
 
 def show(shape: Sequence[int | str]) -> str:
     return "x".join(map(str, shape)) or "scalar"
-
-
-def text_table(header: Sequence[str], cells: Sequence[Sequence[str]], right: Sequence[int] = ()) -> str:
-    """Columns as wide as they need, those numbered in `right` aligned to the right."""
-    widths = [max(len(row[i]) for row in (header, *cells)) for i in range(len(header))]
-    lines = [
-        "  ".join(
-            cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in (header, ["-" * w for w in widths], *cells)
-    ]
-    return "\n".join(line.rstrip() for line in lines)
 
 
 def plan_rows(program: Program, report: Sequence[dict[str, Any]]) -> list[PlanRow]:

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from fastinfer.demo import CLASSES, MODEL
 from typer.testing import CliRunner
 
 from fastinfer.cli.main import app
+from fastinfer.demo import CLASSES, MODEL
 
 Image = pytest.importorskip("PIL.Image")
 

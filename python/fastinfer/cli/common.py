@@ -61,6 +61,8 @@ def print_json(value: Any) -> None:
 def table(cells: Cells, title: str | None = None, caption: str | None = None) -> Table:
     """The cells as a table for the terminal."""
     shown = Table(*cells.header, title=title, caption=caption)
+    for column in shown.columns:
+        column.overflow = "fold"  # names stay whole on narrow terminals
     for column in cells.right:
         shown.columns[column].justify = "right"
     for row in cells.rows:

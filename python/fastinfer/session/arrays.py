@@ -74,10 +74,10 @@ def show_shape(shape: Sequence[int | str] | None) -> str:
     return "of any rank" if shape is None else "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"
 
 
-def gather_arguments(
+def name_arguments(
     args: Sequence[object], kwargs: Mapping[str, object], infos: Sequence[ValueInfo]
-) -> dict[str, Array]:
-    """The arrays by input name: positional ones in the model's order, a single mapping, or keywords. InputError."""
+) -> dict[str, object]:
+    """What was given for each input: positional in the model's order, a single mapping, or keywords. InputError."""
     positional = list(args)
     if len(positional) == 1 and isinstance(positional[0], Mapping) and not kwargs:
         mapping: Any = positional.pop()
@@ -95,7 +95,7 @@ def gather_arguments(
     missing = [name for name in names if name not in given]
     if missing:
         raise InputError(f"missing inputs: {', '.join(missing)}", tensor=missing[0])
-    return {info.name: to_array(given[info.name], info) for info in infos}
+    return given
 
 
 def layout_of(shape: Sequence[int | str] | None) -> str:

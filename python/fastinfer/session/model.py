@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastinfer.errors import ArgumentError, InputError
+from fastinfer.errors import ArgumentError
 from fastinfer.file import ModelFile
 from fastinfer.graph.ir import Dim, Graph, ValueInfo
 from fastinfer.graph.weight import Array
 from fastinfer.plan.report import PlanRow, PlanTable, ProfileTable
-from fastinfer.session.arrays import check_shape, gather_arguments, layout_of
+from fastinfer.session.arrays import check_shape, layout_of, name_arguments, to_array
 from fastinfer.session.batch import Engines
 from fastinfer.session.inspect import plan_of, profile_of
 from fastinfer.session.options import Options, integer
@@ -83,11 +83,12 @@ class Model:
         A dtype that is not the input's is refused, not cast. Raises InputError, DTypeError, ShapeError,
         MemoryLimitError, UnsupportedOperatorError.
         """
-        outputs = self.run(self._arguments(args, kwargs))
+        outputs = self.run(name_arguments(args, kwargs, self._declared))
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
-    def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """Run on checked arrays, by name; always a dict."""
+    def run(self, given: Mapping[str, object]) -> dict[str, Array]:
+        """Run on arrays by name, whatever the names; always a dict. Raises as a call does."""
+        inputs = self._arrays(name_arguments((), given, self._declared))
         outputs = self._engines.apply(inputs, lambda engine: engine.run(inputs))
         slow = self._engines.take_slow_steps()
         if slow:
@@ -124,8 +125,9 @@ class Model:
 
     # Arguments
 
-    def _arguments(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Array]:
-        arrays = gather_arguments(args, kwargs, self._declared)
+    def _arrays(self, given: Mapping[str, object]) -> dict[str, Array]:
+        """Something given for every input -> arrays of the inputs' types and shapes."""
+        arrays = {info.name: to_array(given[info.name], info) for info in self._declared}
         sizes: dict[str, int] = {}
         for info in self._declared:
             check_shape(arrays[info.name], info, sizes, any_batch=self._engines.for_one)
@@ -135,16 +137,13 @@ class Model:
         """Arrays for plan() and profile(): those given, zeros of a shape given as a tuple, or of the declared shape."""
         if not args and not kwargs:
             return {info.name: np.zeros(self._declared_shape(info), info.dtype.numpy) for info in self._declared}
-        named = dict(zip((info.name for info in self._declared), args, strict=False))
-        if len(args) > len(self._declared):
-            raise InputError(f"{len(args)} inputs given, the model has {len(self._declared)}")
-        named.update(kwargs)
-        infos = {info.name: info for info in self._declared}
-        for name, value in named.items():
-            if name in infos and isinstance(value, tuple):
-                shape = tuple(integer(f"size {i} of {name}", n, 0, 1 << 40) for i, n in enumerate(value))
-                named[name] = np.zeros(shape, infos[name].dtype.numpy)
-        return self._arguments((), named)
+        given = name_arguments(args, kwargs, self._declared)
+        for info in self._declared:
+            value = given[info.name]
+            if isinstance(value, tuple):
+                shape = tuple(integer(f"size {i} of {info.name}", n, 0, 1 << 40) for i, n in enumerate(value))
+                given[info.name] = np.zeros(shape, info.dtype.numpy)
+        return self._arrays(given)
 
     def _declared_shape(self, info: ValueInfo) -> tuple[int, ...]:
         if info.shape is None:

@@ -63,8 +63,8 @@ def table(cells: Cells, title: str | None = None, caption: str | None = None) ->
     shown = Table(*cells.header, title=title, caption=caption)
     for column in shown.columns:
         column.overflow = "fold"  # names stay whole on narrow terminals
-    for column in cells.right:
-        shown.columns[column].justify = "right"
+    for number in cells.right:
+        shown.columns[number].justify = "right"
     for row in cells.rows:
         shown.add_row(*row)
     return shown

@@ -395,23 +395,3 @@ def test_threads_call_at_once() -> None:
     for worker in workers:
         worker.join()
     assert not wrong
-
-
-def test_stripes_change_no_bit() -> None:
-    random = np.random.default_rng(11)
-    weights = {
-        "a": random.standard_normal((24, 4, 1, 1)),
-        "b": random.standard_normal((24, 1, 3, 3)),
-        "c": random.standard_normal((4, 24, 1, 1)),
-    }
-    nodes = [
-        helper.make_node("Conv", ["x", "a"], ["wide"]),
-        helper.make_node("Conv", ["wide", "b"], ["filtered"], group=24, pads=[1, 1, 1, 1]),
-        helper.make_node("Conv", ["filtered", "c"], ["narrow"]),
-        helper.make_node("Add", ["narrow", "x"], ["y"]),
-    ]
-    proto = model_of(nodes, [("x", ("N", 4, 19, 13))], ["y"], weights)
-    x = picture(2, 4, 19, 13)
-    expected = load(proto)(x)
-    for threads in (1, 2):
-        np.testing.assert_array_equal(load(proto, threads=threads, stripe_bytes=4096)(x), expected)

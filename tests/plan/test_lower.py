@@ -238,38 +238,3 @@ def test_gemm_forms(c: tuple[int, ...], beta: float, transposed: int) -> None:
     b = net.normal(*((7, 5) if transposed else (5, 7)))
     attributes = {"transA": transposed, "transB": transposed, "alpha": 0.5, "beta": beta}
     lowered(net.graph(net.node("Gemm", a, b, net.normal(*c), **attributes)))
-
-
-def inverted_residual(net: Net, x: str, channels: int) -> str:
-    wide = net.node("Relu", net.conv(x, 6 * channels, channels))
-    y = net.node("Relu", net.conv(wide, 6 * channels, 6 * channels, 3, group=6 * channels, pads=[1, 1, 1, 1]))
-    return net.node("Add", net.conv(y, channels, 6 * channels), x)
-
-
-def test_chains_of_pointwise_and_depthwise_are_groups() -> None:
-    net = Net()
-    y = net.conv(net.input(1, 3, 16, 16), 4, 3, 3)
-    y = inverted_residual(net, inverted_residual(net, y, 4), 4)
-    graph = net.graph(net.node("GlobalAveragePool", y))
-    types = types_of(graph)
-    specialize(graph, types, DerivedWeights())
-    layouts = assign_layouts(graph, types)
-    wide = 24 * 14 * 14 * 4  # bytes of the widest tensor
-    groups = [(group.steps, group.stripe_rows) for group in lower_graph(graph, types, layouts, None, wide // 7).groups]
-    assert groups == [([0], 0), ([1], 0), ([2, 3, 4], 2), ([5, 6, 7], 2), ([8], 0)]
-    for stripe_bytes in (0, wide):  # off, and nothing exceeds it
-        groups = [(g.steps, g.stripe_rows) for g in lower_graph(graph, types, layouts, None, stripe_bytes).groups]
-        assert groups == [([i], 0) for i in range(9)]
-
-
-def test_a_chain_ends_where_another_reads_along() -> None:
-    net = Net()
-    wide = net.conv(net.input(1, 4, 16, 16), 24, 4)
-    y = net.conv(net.conv(wide, 24, 24, 3, group=24), 4, 24)
-    graph = net.graph(net.node("GlobalAveragePool", y), net.node("GlobalMaxPool", wide))
-    types = types_of(graph)
-    specialize(graph, types, DerivedWeights())
-    program = lower_graph(graph, types, assign_layouts(graph, types), None, 1024)
-    grouped = [[program.steps[i].op for i in group.steps] for group in program.groups if group.stripe_rows]
-    assert grouped == [["conv", "conv"]]
-    assert program.tensors[program.steps[program.groups[2].steps[0]].inputs[0]].shape[1] == 24

@@ -66,10 +66,9 @@ class _Walk:
 class Binder:
     """Binds one optimized graph, again and again. No tensor may take more bytes than `memory_limit`."""
 
-    def __init__(self, graph: Graph, memory_limit: int = MEMORY_LIMIT, stripe_bytes: int = 0) -> None:
+    def __init__(self, graph: Graph, memory_limit: int = MEMORY_LIMIT) -> None:
         self.graph = graph
         self._memory_limit = memory_limit
-        self._stripe_bytes = stripe_bytes
         self.derived = DerivedWeights(graph.weights.values())
         self._weight_types = {
             name: TensorType(DType.F32 if weight.dtype is DType.F16 else weight.dtype, weight.shape)
@@ -229,7 +228,7 @@ class Binder:
         specialize(graph, types, self.derived)
         read = {name for node in graph.nodes for name in node.inputs}
         graph.inputs = [info for info in graph.inputs if info.name in read]
-        program = lower_graph(graph, types, assign_layouts(graph, types), self.derived, self._stripe_bytes)
+        program = lower_graph(graph, types, assign_layouts(graph, types), self.derived)
         return Stage(
             start,
             stop,

@@ -44,7 +44,7 @@ class Engine:
     def __init__(self, graph: Graph, options: Options, cache: _core.WeightCache | None = None) -> None:
         self.graph = graph
         self.options = options
-        self._binder = Binder(graph, options.memory_limit, options.stripe_bytes)
+        self._binder = Binder(graph, options.memory_limit)
         self.cache = cache or _core.WeightCache(WEIGHT_CACHE)
         self._plans: OrderedDict[Any, PreparedStage] = OrderedDict()
         self._feeds: dict[int, frozenset[str]] = {}  # by a stage's first node: arrays whose elements are in its key

@@ -22,7 +22,6 @@ def load(
     weights: str = "auto",
     memory_limit: int | None = None,
     algorithm: str | Mapping[str, str] | None = None,
-    stripe_bytes: int = 0,
 ) -> Model:
     """Read an ONNX file or the Deep-Compression SqueezeNet (a path, or the file's bytes) and make it ready to run.
 
@@ -30,14 +29,12 @@ def load(
     by name (scalar, avx2, avx512, neon; default: FASTINFER_ISA, else the best that the CPU has). weights: auto,
     compressed (keep the form that they are stored in) or dense (decode them now). memory_limit: bytes that one plan may
     take (default 16 GiB). algorithm: restrict the choice, one name for all steps that have it, or names by step.
-    stripe_bytes: run chains of pointwise and depthwise convolutions by stripes of rows, of which the widest tensor's
-    part takes about so many bytes (default 0: layer by layer). It changes no bit of the result.
 
     Raises ModelFileNotFoundError, FileFormatError and its subclasses, UnsupportedOperatorError (listing all of them),
     GraphError, CyclicGraphError, AttributeValueError, DTypeError, IsaError, ArgumentError.
     """
     config = build_config()
-    options = Options.checked(threads, isa, weights, memory_limit, algorithm, stripe_bytes, config["threads"])
+    options = Options.checked(threads, isa, weights, memory_limit, algorithm, config["threads"])
     if isa is not None:
         _check_isa(isa, config)
     return load_with(model, options)

@@ -20,7 +20,6 @@ class Options:
     weights: str = "auto"
     memory_limit: int = MEMORY_LIMIT
     algorithms: tuple[tuple[str, str], ...] = ()  # (step name or "*", algorithm)
-    stripe_bytes: int = 0  # of the depth-first groups' widest tensor; 0: no such groups
 
     @classmethod
     def checked(
@@ -30,7 +29,6 @@ class Options:
         weights: str,
         memory_limit: int | None,
         algorithm: str | Mapping[str, str] | None,
-        stripe_bytes: int,
         default_threads: int,
     ) -> Options:
         """Defaults filled in; ArgumentError for what is no such option."""
@@ -39,9 +37,8 @@ class Options:
         if not isinstance(weights, str) or weights not in WEIGHT_FORMS:
             raise ArgumentError(f"weights is one of {', '.join(WEIGHT_FORMS)}, not {weights!r}")
         limit = MEMORY_LIMIT if memory_limit is None else integer("memory_limit", memory_limit, 1, 1 << 62)
-        stripes = integer("stripe_bytes", stripe_bytes, 0, 1 << 40)
         number = default_threads if threads is None else integer("threads", threads, 1, _THREADS)
-        return cls(number, isa, weights, limit, _algorithms(algorithm), stripes)
+        return cls(number, isa, weights, limit, _algorithms(algorithm))
 
 
 def _algorithms(algorithm: str | Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

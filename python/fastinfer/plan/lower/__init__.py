@@ -15,7 +15,7 @@ from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.ir import Graph, TensorType
 from fastinfer.plan.lower import convolution, elementwise, movement, normalization, product, reduction, resize, window
 from fastinfer.plan.lower.builder import Builder
-from fastinfer.plan.lower.chains import group_chains
+from fastinfer.plan.lower.groups import depth_first_groups
 from fastinfer.plan.lower.place import place
 from fastinfer.plan.lower.registry import LOWERINGS, lower
 from fastinfer.plan.records import Program
@@ -39,12 +39,10 @@ def lower_graph(
     types: Mapping[str, TensorType],
     layouts: Mapping[str, str] | None = None,
     derived: DerivedWeights | None = None,
-    stripe_bytes: int = 0,
 ) -> Program:
     """The program of the graph. types: of every value, weights included. layouts: nhwc or plain, for computed values.
 
     Input buffer i is the array of graph.inputs[i] and output buffer i that of graph.outputs[i], dense and row-major.
-    stripe_bytes: see chains.py; 0: every step is a group of its own.
     Raises UnsupportedOperatorError, DTypeError, ShapeError.
     """
     builder = Builder(graph, types, layouts or {}, derived or DerivedWeights())
@@ -62,5 +60,5 @@ def lower_graph(
     for info, target in zip(graph.outputs, targets, strict=True):
         builder.label = info.name
         builder.copy(builder.read(info.name), target, name=f"output({info.name})")
-    group_chains(builder.program, stripe_bytes)
+    builder.program.groups = depth_first_groups(builder.program)
     return builder.program

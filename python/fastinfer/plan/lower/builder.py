@@ -14,7 +14,7 @@ from fastinfer.graph.ir import Activation, Graph, Node, TensorType
 from fastinfer.graph.weight import Array, DenseWeight, Weight
 from fastinfer.plan.lower import view as views
 from fastinfer.plan.lower.view import Shape, View
-from fastinfer.plan.records import Attribute, BufferRecord, GroupRecord, Program, StepRecord, TensorRecord
+from fastinfer.plan.records import Attribute, BufferRecord, Program, StepRecord, TensorRecord
 
 MAX_RANK = 8  # kMaxRank of cpp/base/view.h
 
@@ -196,7 +196,7 @@ class Builder:
         activation: Activation | None = None,
         **attributes: Attribute,
     ) -> None:
-        """Append a step, in a group of its own. Nothing to compute: no step."""
+        """Append a step. Nothing to compute: no step."""
         if all(view.size == 0 for view in outputs):
             return
         if activation is not None:
@@ -212,7 +212,6 @@ class Builder:
             attributes,
         )
         self.program.steps.append(record)
-        self.program.groups.append(GroupRecord([len(self.program.steps) - 1]))
 
     def copy(self, source: View, target: View, name: str = "") -> None:
         """target = source, cast to target's type, if they are not the same elements already."""

@@ -1,65 +1,17 @@
-"""The Python interface: arguments, refusals, plans and profiles, pickling, processes and threads."""
+"""The Python interface: arguments, refusals, plans and profiles."""
 
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
-import pickle
-import threading
-import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import fastinfer
 from fastinfer import errors
-
-
-def two_layers(batch: Any = "N", height: Any = "H") -> onnx.ModelProto:
-    """conv 3x3 (3 -> 8), relu, global average, Flatten, Gemm (8 -> 5)."""
-    random = np.random.default_rng(5)
-    weights = {
-        "w": random.standard_normal((8, 3, 3, 3)),
-        "b": random.standard_normal(8),
-        "v": random.standard_normal((8, 5)),
-    }
-    nodes = [
-        helper.make_node("Conv", ["x", "w", "b"], ["c"], "conv", pads=[1, 1, 1, 1]),
-        helper.make_node("Relu", ["c"], ["r"], "relu"),
-        helper.make_node("GlobalAveragePool", ["r"], ["g"], "pool"),
-        helper.make_node("Flatten", ["g"], ["f"], "flatten"),
-        helper.make_node("Gemm", ["f", "v"], ["y"], "dense"),
-    ]
-    return model_of(nodes, [("x", (batch, 3, height, 8))], ["y"], weights)
-
-
-def model_of(
-    nodes: list[onnx.NodeProto],
-    inputs: list[tuple[str, Any]],
-    outputs: list[str],
-    weights: dict[str, Any] | None = None,
-) -> onnx.ModelProto:
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs],
-        [numpy_helper.from_array(np.asarray(w, np.float32), name) for name, w in (weights or {}).items()],
-    )
-    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-
-
-def load(model: onnx.ModelProto, **options: Any) -> fastinfer.Model:
-    return fastinfer.load(model.SerializeToString(), **options)
-
-
-def picture(*shape: int, seed: int = 0) -> np.ndarray:
-    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+from models.small_models import load, model_of, picture, two_layers
 
 
 @pytest.fixture(scope="module")
@@ -325,73 +277,3 @@ def test_an_algorithm_may_be_demanded() -> None:
     conv = next(row for row in m.plan((1, 3, 8, 8)).rows if row.operator == "conv")
     assert conv.algorithm == "im2col"
     np.testing.assert_allclose(m(picture(1, 3, 8, 8)), load(two_layers())(picture(1, 3, 8, 8)), rtol=1e-5)
-
-
-# Pickles, processes, threads
-
-
-def _child(model: fastinfer.Model, x: np.ndarray, results: Any) -> None:
-    results.put(model(x))
-
-
-@pytest.mark.parametrize("method", ["fork", "spawn"])
-def test_children_run_the_model(method: str, tmp_path: Path) -> None:
-    path = tmp_path / "net.onnx"
-    onnx.save(two_layers(), path)
-    m = fastinfer.load(path, threads=2)
-    x = picture(1, 3, 8, 8)
-    expected = m(x)  # the pool's threads exist before the fork
-    context = multiprocessing.get_context(method)
-    results = context.Queue()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python warns of forks beside threads, which is the point
-        child = context.Process(target=_child, args=(m, x, results))
-        child.start()
-    np.testing.assert_array_equal(results.get(timeout=60), expected)
-    child.join(60)
-    assert child.exitcode == 0
-
-
-def test_a_fork_while_another_thread_makes_plans() -> None:
-    """The child's copy of a lock that another thread holds must not block it."""
-    m = load(two_layers(), threads=1)
-    x = picture(1, 3, 8, 8)
-    expected = m(x)
-    with m._engines.main._lock:
-        child = os.fork()
-        if child == 0:
-            os._exit(0 if np.array_equal(m(x), expected) else 1)
-    assert os.waitpid(child, 0)[1] == 0
-
-
-def test_pickle_holds_the_bytes_and_the_options(tmp_path: Path) -> None:
-    path = tmp_path / "net.onnx"
-    onnx.save(two_layers(), path)
-    m = fastinfer.load(path, threads=1, isa="scalar")
-    x = picture(2, 3, 8, 8)
-    data = pickle.dumps(m)
-    path.unlink()
-    copy = pickle.loads(data)
-    assert copy.threads == 1
-    np.testing.assert_array_equal(copy(x), m(x))
-
-
-def test_threads_call_at_once() -> None:
-    m = load(two_layers(), threads=2)
-    pictures = [picture(1 + i % 3, 3, 6 + i % 5, 8, seed=i) for i in range(8)]
-    expected = [m(x) for x in pictures]
-    fresh = load(two_layers(), threads=2)  # plans are made while others run
-    wrong: list[str] = []
-
-    def work(offset: int) -> None:
-        for i in range(48):
-            k = (i + offset) % len(pictures)
-            if not np.array_equal(fresh(pictures[k]), expected[k]):
-                wrong.append(f"picture {k}")
-
-    workers = [threading.Thread(target=work, args=(2 * i,)) for i in range(4)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not wrong

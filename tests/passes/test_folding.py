@@ -10,6 +10,7 @@ from fastinfer.graph.ir import Graph
 from fastinfer.passes.eliminate import eliminate_dead_code, eliminate_identity
 from fastinfer.passes.fold_batch_norm import fold_batch_norm
 from fastinfer.passes.fold_constants import GROWTH_LIMIT, fold_constants
+from fastinfer.passes.fold_pads import fold_pads
 from fastinfer.passes.fuse_bias import fuse_bias
 from passes.small import Net, assert_same, ops
 
@@ -169,3 +170,31 @@ def test_dead_code_goes_with_its_weights() -> None:
     eliminate_dead_code(graph)
     assert ops(graph) == ["Neg"]
     assert not graph.weights
+
+
+@pytest.mark.parametrize("own", [None, [1, 0, 2, 1]])
+def test_zeros_around_a_picture_become_padding(own: list[int] | None) -> None:
+    net = Net()
+    x = net.node("Pad", net.input(2, 3, 5, 5), net.ints(0, 0, 1, 2, 0, 0, 3, 0), net.constant(0))
+    graph = net.graph(net.conv(x, 4, 3, 3, **({"pads": own} if own else {})))
+    before = graph.copy()
+    fold_pads(graph)
+    assert ops(graph) == ["Conv"]
+    assert_same(before, graph)
+
+
+@pytest.mark.parametrize("case", ["other value", "channels", "crop", "edge", "two readers", "auto_pad", "pooled"])
+def test_pads_that_are_no_padding_stay(case: str) -> None:
+    net = Net()
+    x = net.input(2, 3, 5, 5)
+    pads = {"channels": (0, 1, 0, 0, 0, 0, 0, 0), "crop": (0, 0, -1, 0, 0, 0, 0, 0)}.get(case, (0, 0, 1, 1, 0, 0, 1, 1))
+    value = [net.constant(0.5)] if case == "other value" else []
+    padded = net.node("Pad", x, net.ints(*pads), *value, mode="edge" if case == "edge" else "constant")
+    if case == "pooled":
+        y = net.node("AveragePool", padded, kernel_shape=[3, 3])
+    else:
+        extra = {"auto_pad": "SAME_UPPER"} if case == "auto_pad" else {}
+        y = net.conv(padded, 4, 4 if case == "channels" else 3, 3, **extra)
+    graph = net.graph(y, *([net.node("Neg", padded)] if case == "two readers" else []))
+    fold_pads(graph)
+    assert "Pad" in ops(graph)

@@ -8,6 +8,7 @@ from fastinfer.passes.channel_shuffle import absorb_shuffles
 from fastinfer.passes.eliminate import eliminate_dead_code, eliminate_identity
 from fastinfer.passes.fold_batch_norm import fold_batch_norm
 from fastinfer.passes.fold_constants import fold_constants
+from fastinfer.passes.fold_pads import fold_pads
 from fastinfer.passes.fuse_activation import fuse_activation
 from fastinfer.passes.fuse_bias import fuse_bias
 from fastinfer.passes.fuse_sums import fuse_bias_of_matmul, fuse_residual
@@ -28,6 +29,7 @@ def optimize(graph: Graph) -> Graph:
     eliminate_identity(graph)
     fuse_patterns(graph)
     eliminate_dead_code(graph)
+    fold_pads(graph)
     # A bias in front of a batch norm, and a product behind one: each fold may uncover the other.
     for _ in range(2):
         fold_batch_norm(graph)

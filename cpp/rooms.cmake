@@ -6,6 +6,7 @@ fi_baseline(simd simd/tier.cc)
 fi_baseline(parallel parallel/pool.cc)
 
 fi_baseline(dimensions kernels/dimensions.cc)
+fi_baseline(huffman kernels/huffman/code.cc kernels/huffman/encode.cc kernels/huffman/decode.cc)
 fi_room(eltwise SOURCES names.cc nest.cc run.cc table.cc ref.cc TIER_SOURCES unary.cc binary.cc)
 fi_room(softmax SOURCES run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(peak SOURCES table.cc measure.cc ref.cc TIER_SOURCES loops.cc)

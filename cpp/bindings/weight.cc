@@ -1,5 +1,6 @@
 // Weight objects of Python as plan::Weight.
 #include <pybind11/numpy.h>
+#include <pybind11/stl.h>
 
 #include <atomic>
 
@@ -59,36 +60,118 @@ void read_dense(const py::object& weight, py::list& keep, plan::Weight* out) {
   }
 }
 
+template <class T>
+plan::Span part(const py::object& weight, const char* name, py::list& keep) {
+  const py::object array = weight.attr(name);
+  need_type<T>(array, name);
+  return row_major(array, name, keep);
+}
+
+int bits_of(const py::object& weight, const char* name, int most = 8) {
+  const int bits = weight.attr(name).cast<int>();
+  if (bits < 1 || bits > most) malformed(std::string(name) + " is out of range");
+  return bits;
+}
+
+void need_packed(const plan::Span& span, int64_t count, int bits, const char* name) {
+  if (count < 0 || count > INT64_MAX / 8 || span.bytes < (count * bits + 7) / 8) {
+    malformed(std::string("fewer ") + name + " than the count says");
+  }
+}
+
+void read_codebook(const py::object& weight, py::list& keep, int64_t elements, plan::Weight* out) {
+  out->form = plan::WeightForm::codebook;
+  out->values = part<float>(weight, "codebook", keep);
+  out->codes = part<uint8_t>(weight, "codes", keep);
+  out->code_bits = bits_of(weight, "code_bits");
+  out->count = elements;
+  need_packed(out->codes, out->count, out->code_bits, "codes");
+}
+
 void read_sparse_codebook(const py::object& weight, py::list& keep, plan::Weight* out) {
-  const py::object codebook = weight.attr("codebook"), codes = weight.attr("codes"),
-                   gaps = weight.attr("gaps");
-  need_type<float>(codebook, "codebook");
-  need_type<uint8_t>(codes, "codes");
-  need_type<uint8_t>(gaps, "gaps");
+  const auto count = weight.attr("count").cast<int64_t>();
+  read_codebook(weight, keep, count, out);
   out->form = plan::WeightForm::sparse_codebook;
-  out->values = row_major(codebook, "codebook", keep);
-  out->codes = row_major(codes, "codes", keep);
-  out->gaps = row_major(gaps, "gaps", keep);
-  if (out->gaps.bytes < (out->codes.bytes + 1) / 2) malformed("fewer gaps than codes");
+  out->gaps = part<uint8_t>(weight, "gaps", keep);
+  out->index_bits = bits_of(weight, "index_bits");
+  need_packed(out->gaps, out->count, out->index_bits, "gaps");
+}
+
+void read_rows(const py::object& weight, py::list& keep, plan::Weight* out) {
+  if (out->shape.empty()) malformed("a sparse matrix without rows");
+  out->row_ptr = part<uint32_t>(weight, "row_ptr", keep);
+  const bool narrow = py::isinstance<py::array_t<uint16_t>>(weight.attr("col_idx"));
+  out->col_idx =
+      narrow ? part<uint16_t>(weight, "col_idx", keep) : part<uint32_t>(weight, "col_idx", keep);
+  out->index_bits = narrow ? 16 : 32;
+  out->count = out->col_idx.bytes * 8 / out->index_bits;
+  out->values = part<float>(weight, "values", keep);
+  const int64_t size = out->block_rows * out->block_columns;
+  if (out->values.bytes != 4 * size * out->count) malformed("not as many values as columns");
+  if (out->shape[0] % out->block_rows != 0 ||
+      out->row_ptr.bytes != 4 * (out->shape[0] / out->block_rows + 1)) {
+    malformed("not as many row pointers as rows");
+  }
+}
+
+void read_block_sparse(const py::object& weight, py::list& keep, plan::Weight* out) {
+  out->form = plan::WeightForm::block_sparse;
+  const auto block = weight.attr("block").cast<std::pair<int, int>>();
+  if (block != std::pair(1, 4) && block != std::pair(4, 1)) malformed("unknown block");
+  out->block_rows = block.first;
+  out->block_columns = block.second;
+  read_rows(weight, keep, out);
+}
+
+void read_packed(const py::object& weight, const char* name, int bits, int64_t elements,
+                 py::list& keep, plan::Weight* out) {
+  out->values = part<uint8_t>(weight, name, keep);
+  out->scale = part<float>(weight, "scale", keep);
+  out->code_bits = bits;
+  out->count = elements;
+  need_packed(out->values, elements, bits, name);
+  if (out->shape.empty() || out->scale.bytes / 4 != out->shape[0]) {
+    malformed("not as many scales as filters");
+  }
+}
+
+void read_form(const std::string& form, const py::object& object, py::list& keep, int64_t elements,
+               plan::Weight* out) {
+  if (form == "dense") {
+    read_dense(object, keep, out);
+  } else if (form == "sparse_codebook") {
+    read_sparse_codebook(object, keep, out);
+  } else if (form == "codebook") {
+    read_codebook(object, keep, elements, out);
+  } else if (form == "csr") {
+    out->form = plan::WeightForm::csr;
+    read_rows(object, keep, out);
+  } else if (form == "block_sparse") {
+    read_block_sparse(object, keep, out);
+  } else if (form == "bf16") {
+    out->dtype = DType::bf16;
+    out->values = part<uint16_t>(object, "bits", keep);
+  } else if (form == "scaled") {
+    out->form = plan::WeightForm::scaled;
+    read_packed(object, "values", bits_of(object, "value_bits"), elements, keep, out);
+  } else if (form == "bits") {
+    out->form = plan::WeightForm::bits;
+    read_packed(object, "bits", 1, elements, keep, out);
+  } else {
+    malformed("unknown form " + form);
+  }
 }
 
 std::shared_ptr<const plan::Weight> read(const py::object& object) {
   auto weight = std::make_shared<plan::Weight>();
   py::list keep;
   keep.append(object);
-  const std::string form = object.attr("form").cast<std::string>();
-  if (form == "dense") {
-    read_dense(object, keep, weight.get());
-  } else if (form == "sparse_codebook") {
-    read_sparse_codebook(object, keep, weight.get());
-  } else {
-    malformed("unknown form " + form);
-  }
   for (const py::handle size : object.attr("shape")) weight->shape.push_back(size.cast<int64_t>());
   int64_t count = 1;
   for (const int64_t size : weight->shape) {
     if (size < 0 || __builtin_mul_overflow(count, size, &count)) malformed("its size overflows");
   }
+  read_form(object.attr("form").cast<std::string>(), object, keep, count, weight.get());
   if (weight->form == plan::WeightForm::dense &&
       byte_size(weight->dtype, count) != weight->values.bytes) {
     malformed("the array does not have its shape");

@@ -46,6 +46,12 @@ def run_reference(family: str, **kwargs: Any) -> Any:
 def run_dynamic(op: str, arrays: list[npt.NDArray[Any]], attributes: dict[str, Any]) -> list[npt.NDArray[Any]]:
     """Runs an operator whose output size depends on data: nonzero, compress, non_max_suppression."""
 
+def huffman_encode(symbols: npt.NDArray[np.uint8], alphabet: int) -> npt.NDArray[np.uint8]:
+    """The block of symbols below `alphabet`, as cpp/kernels/huffman/huffman.h says."""
+
+def huffman_decode(block: npt.NDArray[np.uint8], count: int, alphabet: int) -> npt.NDArray[np.uint8]:
+    """The symbols of a block; CoreError (kind value) if it is malformed."""
+
 class WeightCache:
     """The weights of one model, packed once for all of its plans; the least recently used go beyond the limit."""
 

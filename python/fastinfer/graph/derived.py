@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.weight import Array, DenseWeight, SparseCodebookWeight, Weight
+from fastinfer.graph.weight import Array, CodebookWeight, DenseWeight, SparseCodebookWeight, Weight
 
 
 class DerivedWeights:
@@ -45,7 +45,7 @@ class DerivedWeights:
         """The same elements in the same form under another shape of as many elements."""
         if weight.shape == shape:
             return weight
-        if isinstance(weight, SparseCodebookWeight):
-            reshaped = replace(weight, shape=shape)
+        if isinstance(weight, SparseCodebookWeight | CodebookWeight):
+            reshaped: Weight = replace(weight, shape=shape)
             return self.get(weight, ("shape", shape), lambda _: reshaped)
         return self.dense(weight, ("shape", shape), lambda a: a.reshape(shape))

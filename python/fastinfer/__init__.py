@@ -7,6 +7,6 @@ y = model(x)
 
 from fastinfer import errors
 from fastinfer._core import __version__
-from fastinfer.session import Model, TensorInfo, build_config, load
+from fastinfer.session import Model, TensorInfo, build_config, load, save
 
-__all__ = ["Model", "TensorInfo", "__version__", "build_config", "errors", "load"]
+__all__ = ["Model", "TensorInfo", "__version__", "build_config", "errors", "load", "save"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fastinfer.errors import FastinferError, FileFormatError
 from fastinfer.file.deep_compression import is_deep_compression, read_deep_compression
+from fastinfer.file.fi import is_fi, read_fi
 from fastinfer.file.model import ModelFile
 from fastinfer.file.onnx.reader import read_onnx
 from fastinfer.file.source import PathOrBytes, Source, open_source
@@ -34,4 +35,6 @@ def _read(source: Source) -> ModelFile:
         raise FileFormatError("a Git LFS pointer, not the model itself; fetch it with git lfs pull", file=source.path)
     if (source.path or "").endswith(".net") or is_deep_compression(source.buffer):
         return read_deep_compression(source)
+    if (source.path or "").endswith(".fi") or is_fi(source.buffer):
+        return read_fi(source)
     return read_onnx(source)

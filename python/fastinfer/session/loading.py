@@ -23,7 +23,7 @@ def load(
     memory_limit: int | None = None,
     algorithm: str | Mapping[str, str] | None = None,
 ) -> Model:
-    """Read an ONNX file or the Deep-Compression SqueezeNet (a path, or the file's bytes) and make it ready to run.
+    """Read an ONNX file, a `.fi` file or the Deep-Compression SqueezeNet (a path, or its bytes); make it ready to run.
 
     threads: at most so many (default: FASTINFER_NUM_THREADS, else one for each usable CPU). isa: the best tier to use,
     by name (scalar, avx2, avx512, neon; default: FASTINFER_ISA, else the best that the CPU has). weights: auto,

@@ -1,0 +1,19 @@
+"""save(): from a model to a `.fi` file."""
+
+from __future__ import annotations
+
+import os
+
+from fastinfer.errors import ArgumentError
+from fastinfer.file.fi import write_fi
+from fastinfer.session.model import Model
+
+
+def save(model: Model, path: str | os.PathLike[str]) -> None:
+    """Write the model as a `.fi` file: the graph as it was read, weights in the form they have, checksums.
+
+    The bytes depend on the model alone; the file appears under its name only when it is whole. OSError as open().
+    """
+    if not isinstance(model, Model):
+        raise ArgumentError(f"only a model can be saved, not {type(model).__name__}")
+    write_fi(model.graph, path)

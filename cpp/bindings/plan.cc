@@ -118,6 +118,7 @@ class BoundPlan {
     row["why"] = report.why;
     row["refused"] = refused;
     row["slow"] = report.slow;
+    row["group"] = plan_->group(number);
     row["stripe_rows"] = plan_->stripe_rows(number);
     row["stripe_refusal"] = plan_->stripe_refusal(number);
     return row;

@@ -40,6 +40,8 @@ class Plan {
   const StepReport& report(size_t step) const { return operators_[step]->report(); }
   /// Why the group of this step does not run by stripes though it is asked to; empty otherwise.
   const std::string& stripe_refusal(size_t step) const;
+  /// The number of the group that runs the step.
+  int group(size_t step) const { return group_of_[step]; }
   /// Rows of a stripe of the step's group; 0: it runs whole.
   int64_t stripe_rows(size_t step) const;
   MemoryReport memory() const;

@@ -74,7 +74,8 @@ class Plan:
 
     def report(self) -> list[dict[str, Any]]:
         """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, why, refused (algorithm to
-        reason), slow (a large step without a fast kernel), stripe_rows, stripe_refusal."""
+        reason), slow (a large step without a fast kernel), group, stripe_rows,
+        stripe_refusal."""
 
     def memory(self) -> dict[str, int]:
         """Bytes of the arena and of what stands beside it."""

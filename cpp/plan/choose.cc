@@ -5,12 +5,15 @@
 #include <cstring>
 #include <limits>
 
+#include "plan/choose_winograd.h"
 #include "simd/tier.h"
 
 namespace fi::plan {
 namespace {
 
-const char* const kAlgorithms[] = {"depthwise", "pointwise", "indirect", "im2col", "gemm", "naive"};
+const char* const kAlgorithms[] = {"depthwise",    "pointwise",    "indirect",
+                                   "im2col",       "gemm",         "naive",
+                                   "winograd_f23", "winograd_f43", "winograd_f63"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
@@ -46,7 +49,7 @@ double panels(const ConvQuery& q) {
 }
 
 Candidate depthwise(const ConvQuery& q, const Machine& machine) {
-  Candidate c{"depthwise", 0, ""};
+  Candidate c{"depthwise"};
   if (q.groups != q.in_channels) c.refusal = "a group has more than one input channel";
   if (!q.constant_weights) c.refusal = "the weights are not constant";
   const double macs =
@@ -56,7 +59,7 @@ Candidate depthwise(const ConvQuery& q, const Machine& machine) {
 }
 
 Candidate pointwise(const ConvQuery& q, const Machine& machine) {
-  Candidate c{"pointwise", gemm_cycles(q, machine), ""};
+  Candidate c{"pointwise", gemm_cycles(q, machine)};
   const Window& w = q.window;
   const bool covers = q.out_height == q.in_height && q.out_width == q.in_width;
   if (w.taps() != 1) {
@@ -74,7 +77,7 @@ Candidate pointwise(const ConvQuery& q, const Machine& machine) {
 Candidate indirect(const ConvQuery& q, const Machine& machine) {
   const double taps = static_cast<double>(q.window.taps());
   Candidate c{"indirect",
-              gemm_cycles(q, machine) + output_pixels(q) * taps * panels(q) * kTapCycles, ""};
+              gemm_cycles(q, machine) + output_pixels(q) * taps * panels(q) * kTapCycles};
   if (q.input_bytes >= std::numeric_limits<int32_t>::max()) {
     c.refusal = "the input is over 2 GiB, beyond 32-bit offsets";
   }
@@ -86,7 +89,7 @@ Candidate im2col(const ConvQuery& q, const Machine& machine) {
                         static_cast<double>(q.window.taps()) * sizeof(float);
   const double pieces = output_pixels(q) * static_cast<double>(q.window.kernel_h * q.groups);
   return {"im2col",
-          gemm_cycles(q, machine) + 2 * copied / machine.bytes_per_cycle + pieces * kTapCycles, ""};
+          gemm_cycles(q, machine) + 2 * copied / machine.bytes_per_cycle + pieces * kTapCycles};
 }
 
 }  // namespace
@@ -107,7 +110,7 @@ Choice choose(const std::vector<Candidate>& candidates, const std::string& force
   const Candidate* best = nullptr;
   const Candidate* second = nullptr;
   for (const Candidate& c : candidates) {
-    if (!c.refusal.empty()) continue;
+    if (!c.refusal.empty() || !c.inaccurate.empty()) continue;
     if (!best || c.cycles < best->cycles) {
       second = best;
       best = &c;
@@ -132,15 +135,18 @@ Choice choose(const std::vector<Candidate>& candidates, const std::string& force
   choice.algorithm = best->algorithm;
   for (const Candidate& c : candidates) {
     if (&c == best) continue;
+    const std::string& reason = c.refusal.empty() ? c.inaccurate : c.refusal;
     choice.refused.emplace_back(
-        c.algorithm, c.refusal.empty() ? "estimated slower, " + in_cycles(c.cycles) : c.refusal);
+        c.algorithm, reason.empty() ? "estimated slower, " + in_cycles(c.cycles) : reason);
   }
   return choice;
 }
 
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine) {
-  return {depthwise(query, machine), pointwise(query, machine), indirect(query, machine),
-          im2col(query, machine)};
+  std::vector<Candidate> all = {depthwise(query, machine), pointwise(query, machine),
+                                indirect(query, machine), im2col(query, machine)};
+  for (Candidate& c : winograd_candidates(query, machine)) all.push_back(std::move(c));
+  return all;
 }
 
 bool is_algorithm(const std::string& name) {

@@ -20,8 +20,9 @@ Machine machine_of(FeatureMask features);
 
 struct Candidate {
   std::string algorithm;
-  double cycles = 0;    // estimate, of one core
-  std::string refusal;  // why it cannot do this step; empty: it can
+  double cycles = 0;            // estimate, of one core
+  std::string refusal = {};     // why it cannot do this step; empty: it can
+  std::string inaccurate = {};  // why it is taken only if asked for; empty: it is accurate
 };
 
 struct Choice {
@@ -31,8 +32,8 @@ struct Choice {
   bool forced = false;
 };
 
-/// The cheapest candidate that is not refused, or `forced` if that can do it. Empty algorithm: none
-/// can.
+/// The cheapest candidate that is neither refused nor inaccurate, or `forced` if that can do it.
+/// Empty algorithm: none can.
 Choice choose(const std::vector<Candidate>& candidates, const std::string& forced);
 
 /// A convolution as seen by the cost model.
@@ -46,7 +47,7 @@ struct ConvQuery {
   int64_t input_bytes;    // from the input's first element to its last
 };
 
-/// depthwise, pointwise, indirect, im2col.
+/// depthwise, pointwise, indirect, im2col, winograd_f23, winograd_f43, winograd_f63.
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
 
 /// Whether some operator knows an algorithm of that name.

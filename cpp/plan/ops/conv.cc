@@ -30,6 +30,10 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
 std::unique_ptr<Operator> make(const std::string& algorithm, const ConvProblem& problem,
                                const Filter& filter, PrepareContext& context) {
   if (algorithm == "depthwise") return make_depthwise_convolution(problem, filter, context);
+  for (const int m : {2, 4, 6}) {
+    if (algorithm == "winograd_f" + std::to_string(m) + "3")
+      return make_winograd_convolution(m, problem, filter, context);
+  }
   const LhsSource source = algorithm == "pointwise"  ? LhsSource::pointwise
                            : algorithm == "indirect" ? LhsSource::indirect
                                                      : LhsSource::im2col;

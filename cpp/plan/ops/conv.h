@@ -66,6 +66,10 @@ std::unique_ptr<Operator> make_gemm_convolution(LhsSource source, const ConvProb
 std::unique_ptr<Operator> make_depthwise_convolution(const ConvProblem& problem,
                                                      const Filter& filter, PrepareContext& context);
 
+/// m: 2, 4 or 6, as in winograd_f23, ...
+std::unique_ptr<Operator> make_winograd_convolution(int m, const ConvProblem& problem,
+                                                    const Filter& filter, PrepareContext& context);
+
 /// The bias of a step: weights[1], or input 3. `channels`: the elements it must have.
 FloatSource bias_of(const Program& program, const Step& step, size_t weight, size_t input_number,
                     int64_t channels);

@@ -74,6 +74,11 @@ class Model:
         return self._file.graph
 
     @property
+    def options(self) -> Options:
+        """What load() was asked for."""
+        return self._options
+
+    @property
     def threads(self) -> int:
         return self._options.threads
 

@@ -1,0 +1,136 @@
+"""Pruning and Deep Compression: what is kept, what it becomes, how small it gets, and that it still sees."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+import fastinfer
+from assets import DATA, require
+from fastinfer.compress import deep_compression, prune_connections
+from fastinfer.compress.codebook import k_means, share_weights, with_fillers
+from fastinfer.errors import ArgumentError
+from fastinfer.file.fi import fi_bytes
+from fastinfer.graph.weight import SparseCodebookWeight
+from hostile.small_models import classifier
+from models import nets
+
+
+def model() -> fastinfer.Model:
+    return fastinfer.load(classifier().SerializeToString())
+
+
+LAYERS = ("w1", "w2", "w3")
+
+
+def magnitudes(m: fastinfer.Model) -> np.ndarray:
+    return np.concatenate([np.abs(m.graph.weights[name].dense()).ravel() for name in LAYERS])
+
+
+def test_pruning_keeps_the_largest() -> None:
+    whole, pruned = model(), prune_connections(model(), 0.25)
+    for name in LAYERS:
+        before, after = (m.graph.weights[name].dense() for m in (whole, pruned))
+        kept = after != 0
+        assert kept.sum() == round(0.25 * before.size)
+        np.testing.assert_array_equal(after[kept], before[kept])
+        assert np.abs(before[kept]).min() >= np.abs(before[~kept]).max()
+    np.testing.assert_array_equal(pruned.graph.weights["b1"].dense(), whole.graph.weights["b1"].dense())
+
+
+def test_global_pruning_has_one_threshold() -> None:
+    before, after = magnitudes(model()), magnitudes(prune_connections(model(), 0.25, "global"))
+    assert np.count_nonzero(after) == round(0.25 * before.size)
+    assert before[after != 0].min() >= before[after == 0].max()
+
+
+def test_layers_by_name() -> None:
+    pruned = prune_connections(model(), {"w1": 0.5})
+    shares = [np.count_nonzero(w.dense()) / w.dense().size for w in map(pruned.graph.weights.__getitem__, LAYERS)]
+    assert shares == [0.5, 1, 1]
+
+
+def test_k_means_finds_a_local_optimum() -> None:
+    values = np.random.default_rng(0).standard_normal(2000)
+    centroids = k_means(values, 15)
+    nearest = np.abs(values[:, None] - centroids).argmin(axis=1)
+    means = [values[nearest == i].mean() for i in range(len(centroids))]
+    np.testing.assert_allclose(centroids, means, atol=0.02)
+    even = np.linspace(values.min(), values.max(), 15)
+    assert ((values - centroids[nearest]) ** 2).sum() < (np.abs(values[:, None] - even).min(axis=1) ** 2).sum()
+
+
+@pytest.mark.parametrize("index_bits", [1, 4, 8])
+def test_fillers(index_bits: int) -> None:
+    """Positions from gaps, an entry at a time."""
+    positions = np.flatnonzero(np.random.default_rng(index_bits).random(5000) < 0.02)
+    codes, gaps = with_fillers(positions, np.ones(len(positions), np.uint8), index_bits)
+    ends = np.cumsum(gaps.astype(np.int64) + 1) - 1
+    np.testing.assert_array_equal(ends[codes == 1], positions)
+    assert (gaps[codes == 0] == 2**index_bits - 1).all()
+
+
+def test_sharing_is_exact_where_the_codebook_suffices() -> None:
+    array = np.random.default_rng(2).integers(-7, 8, (16, 40)).astype(np.float32)
+    weight = share_weights(array, 4, 3, False)
+    assert weight.fault() is None
+    np.testing.assert_array_equal(weight.dense(), array)
+    empty = share_weights(np.zeros((4, 4), np.float32), 4, 4, True)
+    assert empty.fault() is None and not empty.dense().any()
+
+
+def test_hooks_and_arguments() -> None:
+    seen = []
+
+    def hook(m: fastinfer.Model) -> fastinfer.Model:
+        seen.append({type(m.graph.weights[name]).__name__ for name in LAYERS})
+        return m
+
+    made = deep_compression(model(), 0.5, 3, 5, after_pruning=hook, after_sharing=hook)
+    assert seen == [{"DenseWeight"}, {"SparseCodebookWeight"}]
+    for name in LAYERS:
+        weight = made.graph.weights[name]
+        assert isinstance(weight, SparseCodebookWeight)
+        assert (weight.code_bits, weight.index_bits) == (3, 5)
+        assert len(np.unique(weight.dense())) <= 8
+    x = np.random.default_rng(0).standard_normal((2, 3, 8, 8)).astype(np.float32)
+    assert np.isfinite(made(x)).all()
+    for arguments in ({"density": 0}, {"bits": 9}, {"index_bits": 0}, {"density": {"w9": 1}}, {"bits": {"w9": 4}}):
+        with pytest.raises(ArgumentError):
+            deep_compression(model(), **arguments)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="scope"):
+        prune_connections(model(), 0.5, "all")
+
+
+ALEXNET = [
+    ((96, 363), 0.84), ((256, 1200), 0.38), ((384, 2304), 0.35), ((384, 1728), 0.37), ((256, 1728), 0.37),
+    ((4096, 9216), 0.09), ((4096, 4096), 0.09), ((1000, 4096), 0.25),
+]  # fmt: skip
+
+
+def test_alexnet_is_26_times_smaller_before_huffman() -> None:
+    """A sixteenth of each layer of the published shapes and densities, random survivors, 8- and 5-bit codes."""
+    rng = np.random.default_rng(0)
+    dense = stored = 0
+    for i, ((rows, columns), density) in enumerate(ALEXNET):
+        bits = 8 if i < 5 else 5
+        shape = (max(1, rows // 16), columns)
+        array = np.where(rng.random(shape) < density, rng.integers(1, 2**bits, shape), 0).astype(np.float32)
+        weight = share_weights(array, bits, 5, False)
+        dense += 4 * rows * columns
+        stored += (weight.nbytes - weight.codebook.nbytes) * rows // shape[0] + 4 * 2**bits
+    assert dense / stored >= 26
+
+
+def test_squeezenet_in_6_bits() -> None:
+    """The published network re-clustered without training: under 430,000 bytes, 125 of 200 photographs (132 before)."""
+    net = fastinfer.load(require(DATA / "squeezenet_deepcompression" / "compressed_SqueezeNet.net"))
+    small = deep_compression(net, bits=6)
+    assert len(fi_bytes(small.graph)) < 430_000
+    files, labels = nets.photographs()
+    x = nets.load_all(files, nets.for_squeezenet)
+    found = np.concatenate([small(x[i : i + 20]) for i in range(0, len(x), 20)])
+    assert nets.right(found.reshape(len(found), -1), labels, 1) >= 124  # one may tip over on another tier
+    assert sum(math.prod(w.shape) for w in small.graph.weights.values()) > 1_244_448

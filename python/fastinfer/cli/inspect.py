@@ -10,7 +10,10 @@ from rich.table import Table
 
 import fastinfer
 from fastinfer.cli import common
+from fastinfer.file.fi import Sizes, sizes
 from fastinfer.plan.report import show
+
+_COUNTS = ("elements", "nonzeros", "dense", "pruned", "coded", "entropy_coded")
 
 
 @common.reports_errors
@@ -40,8 +43,23 @@ def inspect(
     common.console.print(
         f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes"
     )
+    if any(weight.form != "dense" for weight in m.graph.weights.values()):
+        common.console.print(_size_table(sizes(m.graph)))
     if table is not None:
         common.console.print(common.table(table.cells()))
+
+
+def _size_table(rows: list[Sizes]) -> Table:
+    """Bytes of each weight by stage, and of all."""
+    table = Table("weight", "form", "dense", "pruned", "coded", "entropy-coded", "ratio", "density", "bits/weight")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    total = Sizes("all", "", *(sum(getattr(row, name) for row in rows) for name in _COUNTS))
+    for row in [*rows, total]:
+        stages = (row.dense, row.pruned, row.coded, row.entropy_coded)
+        shares = (f"{row.ratio:.1f}", f"{row.density:.1%}", f"{row.bits_per_weight:.2f}")
+        table.add_row(row.name, row.form, *(f"{size:,}" for size in stages), *shares)
+    return table
 
 
 def _facts(m: fastinfer.Model) -> dict[str, Any]:

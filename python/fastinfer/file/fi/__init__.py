@@ -11,6 +11,7 @@ the graph alone.
 """
 
 from fastinfer.file.fi.reader import is_fi, read_fi
+from fastinfer.file.fi.sizes import Sizes, sizes
 from fastinfer.file.fi.writer import fi_bytes, write_fi
 
-__all__ = ["fi_bytes", "is_fi", "read_fi", "write_fi"]
+__all__ = ["Sizes", "fi_bytes", "is_fi", "read_fi", "sizes", "write_fi"]

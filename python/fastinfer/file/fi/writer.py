@@ -50,6 +50,11 @@ def fi_bytes(graph: Graph) -> bytes:
     return b"".join([len(encoded).to_bytes(8, "little"), encoded, *(tensor.data for tensor in tensors)])
 
 
+def stored_bytes(name: str, weight: Weight) -> int:
+    """What a weight takes of a file's data."""
+    return len(_tensor(name, weight).data)
+
+
 def write_fi(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Write the file at once: whoever reads meanwhile finds the old one or the new one, whole. OSError as open()."""
     data, target = fi_bytes(graph), os.path.abspath(os.fspath(path))

@@ -7,6 +7,9 @@
 namespace fi::plan {
 namespace {
 
+// More than any address space holds; byte counts derived from it, padding included, fit 64 bits.
+constexpr int64_t kMostElements = 1ll << 48;
+
 [[noreturn]] void malformed(const std::string& node, const std::string& tensor,
                             const std::string& reason) {
   throw Error(ErrorKind::internal, node, tensor, "malformed program: " + reason);
@@ -32,7 +35,7 @@ void check_buffer(const Buffer& buffer, size_t number, size_t count) {
       malformed("", "", where + " has a weight whose size overflows");
     }
   }
-  if (elements > INT64_MAX / 64 || !is_decodable(*buffer.weight) ||
+  if (elements > kMostElements || !is_decodable(*buffer.weight) ||
       buffer.bytes > byte_size(buffer.weight->dtype, elements)) {
     malformed("", "", where + " is larger than its weight");
   }
@@ -62,11 +65,11 @@ void check_tensor(const Tensor& tensor, const std::vector<Buffer>& buffers) {
       malformed("", tensor.name, "its size overflows");
     }
   }
-  if (count > INT64_MAX / 64) malformed("", tensor.name, "its size overflows");
+  if (count > kMostElements) malformed("", tensor.name, "its size overflows");
   if (count == 0) return;
   int64_t low = 0, high = 0;
   if (!extent(tensor, &low, &high)) malformed("", tensor.name, "its strides overflow");
-  if (low < 0 || high >= INT64_MAX / 64 ||
+  if (low < 0 || high >= kMostElements ||
       byte_size(tensor.dtype, high + 1) > buffers[tensor.buffer].bytes) {
     malformed("", tensor.name, "it reaches outside of its buffer");
   }

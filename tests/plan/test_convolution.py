@@ -282,3 +282,15 @@ def test_threads_do_not_change_a_bit() -> None:
         net.output(y)
         results = [net.run(threads=threads)[0] for threads in (1, 2, 3)]
         assert all(np.array_equal(results[0], result) for result in results[1:])
+
+
+def test_inputs_beyond_32_bit_offsets() -> None:
+    """Nothing is allocated: the picture is the caller's, the output one pixel in 64."""
+    size = 20_000  # squared, 2 channels of 4 bytes: 3.2 GB
+    net = Net()
+    x = net.view(net.buffer("input", 8 * size * size, 0), (1, 2, size, size), nhwc((1, 2, size, size)))
+    y = net.image((1, 2, size // 64, size // 64))
+    net.conv(x, y, np.ones((2, 2, 3, 3), np.float32), strides=[64, 64], name="it")
+    report = net.prepare().report()[0]
+    assert report["refused"]["indirect"] == "the input is over 2 GiB, beyond 32-bit offsets"
+    assert report["algorithm"] == "im2col"

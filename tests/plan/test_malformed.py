@@ -208,5 +208,5 @@ def test_malformed_sparse_codebook() -> None:
         codebook_net([1, 1, 1], [15, 14, 2]).run()
     with pytest.raises(_core.CoreError, match="outside of its codebook"):
         codebook_net([9], [0], entries=4).run()
-    with pytest.raises(_core.CoreError, match="fewer gaps than codes"):
+    with pytest.raises(_core.CoreError, match="fewer gaps"):
         codebook_net([1, 2, 3, 4], [1]).run()

@@ -18,7 +18,8 @@ class PackedFilter {
   bool constant() const { return packed_ != nullptr; }
 
  private:
-  void pack(const float* values, float* ordered, char* out) const;
+  void pack(const float* values, float* ordered, char* out, int threads) const;
+  void order(const float* values, int64_t group, int64_t begin, int64_t end, float* ordered) const;
   bool needs_ordering() const { return taps_h_ * taps_w_ > 1; }
   int64_t ordered_bytes() const;
 

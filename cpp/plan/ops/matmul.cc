@@ -92,14 +92,9 @@ class GemmMatmul final : public Operator {
     std::string format = std::string(kernel_->info.name) + "/" + std::to_string(p_.k) + "x" +
                          std::to_string(p_.n) + ":" + std::to_string(p_.b_k);
     if (p_.alpha != 1) format += "*" + std::to_string(f32_bits(p_.alpha));
-    packed_ = context.packed(p_.weight, format, rhs_bytes_, [&](char* out) {
-      kernel_->pack_rhs({decoded(p_.weight).get(), p_.k, p_.n, p_.b_k, p_.b_n}, out);
-      scale(out, rhs_bytes_used());
-    });
-  }
-
-  int64_t rhs_bytes_used() const {
-    return static_cast<int64_t>(kernel_->packed_rhs_bytes(p_.k, p_.n));
+    const int threads = context.threads();
+    packed_ = context.packed(p_.weight, format, rhs_bytes_,
+                             [&](char* out) { pack(decoded(p_.weight).get(), out, 1, threads); });
   }
 
   // Packed f32 panels hold the elements and zeros, so alpha may multiply them as they lie.
@@ -109,18 +104,20 @@ class GemmMatmul final : public Operator {
     for (int64_t i = 0; i < bytes / kFloat; ++i) values[i] *= p_.alpha;
   }
 
-  // Matrices one by one, each by whole panels.
   void pack_operand(const RunContext& context) const {
-    const int64_t wanted = context.threads <= 1 ? 1 : kTasksPerThread * context.threads;
-    const Split panels = split(p_.n, kernel_->nr, wanted);
-    parallel_for(context.threads, p_.rhs_count() * panels.parts, [&](int, int64_t task) {
+    pack(p_.b.as<float>(context), context.buffers[workspace_], p_.rhs_count(), context.threads);
+  }
+
+  // Matrices one by one, each by whole panels.
+  void pack(const float* b, char* out, int64_t matrices, int threads) const {
+    const Split panels = split(p_.n, kernel_->nr, threads <= 1 ? 1 : kTasksPerThread * threads);
+    parallel_for(threads, matrices * panels.parts, [&](int, int64_t task) {
       const int64_t matrix = task / panels.parts, part = task % panels.parts;
       const int64_t first = panels.begin(part), columns = panels.end(part) - first;
-      const float* b = p_.b.as<float>(context) + p_.rhs_offset(matrix) + first * p_.b_n;
-      char* out = context.buffers[workspace_] + matrix * rhs_bytes_ +
-                  kernel_->packed_rhs_bytes(p_.k, first);
-      kernel_->pack_rhs({b, p_.k, columns, p_.b_k, p_.b_n}, out);
-      scale(out, static_cast<int64_t>(kernel_->packed_rhs_bytes(p_.k, columns)));
+      const float* from = b + p_.rhs_offset(matrix) + first * p_.b_n;
+      char* to = out + matrix * rhs_bytes_ + kernel_->packed_rhs_bytes(p_.k, first);
+      kernel_->pack_rhs({from, p_.k, columns, p_.b_k, p_.b_n}, to);
+      scale(to, static_cast<int64_t>(kernel_->packed_rhs_bytes(p_.k, columns)));
     });
   }
 

@@ -62,9 +62,10 @@ def table(cells: Cells, title: str | None = None, caption: str | None = None) ->
     """The cells as a table for the terminal."""
     shown = Table(*cells.header, title=title, caption=caption)
     for column in shown.columns:
-        column.overflow = "fold"  # names stay whole on narrow terminals
+        column.overflow = "fold"  # nothing is cut off on narrow terminals
     for number in cells.right:
         shown.columns[number].justify = "right"
+        shown.columns[number].no_wrap = True
     for row in cells.rows:
         shown.add_row(*row)
     return shown

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
+from math import prod
 from typing import Annotated, Any
 
 import typer
@@ -11,7 +13,7 @@ from rich.table import Table
 import fastinfer
 from fastinfer.cli import common
 from fastinfer.file.fi import Sizes, sizes
-from fastinfer.plan.report import show
+from fastinfer.plan.report import Cells, show
 
 _COUNTS = ("elements", "nonzeros", "dense", "pruned", "coded", "entropy_coded")
 
@@ -26,7 +28,7 @@ def inspect(
 ) -> None:
     """Show a model's inputs, outputs, operators and weights as stored; with --plan, how it runs here."""
     m = fastinfer.load(model, isa=isa)
-    table = m.plan(**common.model_inputs(m, None, shape)) if plan else None
+    table = m.plan(common.model_inputs(m, None, shape)) if plan else None
     if as_json:
         common.print_json({**_facts(m), **({"plan": table.to_dict()} if table else {})})
         return
@@ -43,41 +45,45 @@ def inspect(
     common.console.print(
         f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes"
     )
-    if any(weight.form != "dense" for weight in m.graph.weights.values()):
-        common.console.print(_size_table(sizes(m.graph)))
+    if _compressed(m):
+        common.console.print(common.table(_size_cells(sizes(m.graph))))
     if table is not None:
         common.console.print(common.table(table.cells()))
 
 
-def _size_table(rows: list[Sizes]) -> Table:
+def _size_cells(rows: list[Sizes]) -> Cells:
     """Bytes of each weight by stage, and of all."""
-    table = Table("weight", "form", "dense", "pruned", "coded", "entropy-coded", "ratio", "density", "bits/weight")
-    for column in table.columns[2:]:
-        column.justify = "right"
+    header = ("weight", "form", "dense", "pruned", "coded", "entropy-coded", "ratio", "density", "bits/weight")
     total = Sizes("all", "", *(sum(getattr(row, name) for row in rows) for name in _COUNTS))
+    words = []
     for row in [*rows, total]:
         stages = (row.dense, row.pruned, row.coded, row.entropy_coded)
         shares = (f"{row.ratio:.1f}", f"{row.density:.1%}", f"{row.bits_per_weight:.2f}")
-        table.add_row(row.name, row.form, *(f"{size:,}" for size in stages), *shares)
-    return table
+        words.append((row.name, row.form, *(f"{size:,}" for size in stages), *shares))
+    return Cells(header, words, right=range(2, 9))
 
 
 def _facts(m: fastinfer.Model) -> dict[str, Any]:
     graph = m.graph
     operators = Counter(node.op for node in graph.nodes)
-    weights = list(graph.weights.values())
-    elements = 0
-    for weight in weights:
-        count = 1
-        for size in weight.shape:
-            count *= size
-        elements += count
+    weights = graph.weights.values()
+    stored: dict[str, Any] = {
+        "count": len(weights),
+        "elements": sum(prod(weight.shape) for weight in weights),
+        "bytes": sum(weight.nbytes for weight in weights),
+    }
+    if _compressed(m):
+        stored["stages"] = [asdict(row) for row in sizes(graph)]
     return {
         "inputs": [_edge(info) for info in m.inputs],
         "outputs": [_edge(info) for info in m.outputs],
         "operators": dict(operators.most_common()),
-        "weights": {"count": len(weights), "elements": elements, "bytes": sum(weight.nbytes for weight in weights)},
+        "weights": stored,
     }
+
+
+def _compressed(m: fastinfer.Model) -> bool:
+    return any(weight.form != "dense" for weight in m.graph.weights.values())
 
 
 def _edge(info: Any) -> dict[str, Any]:

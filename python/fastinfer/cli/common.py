@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -35,6 +36,7 @@ Shapes = Annotated[
 Inputs = Annotated[list[str] | None, typer.Option("--input", help="NAME=FILE.npy; seeded random numbers by default.")]
 
 console = Console()
+_WIDEST = 1000  # characters of a table's line
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
@@ -58,17 +60,15 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
-def table(cells: Cells, title: str | None = None, caption: str | None = None) -> Table:
-    """The cells as a table for the terminal."""
-    shown = Table(*cells.header, title=title, caption=caption)
-    for column in shown.columns:
-        column.overflow = "fold"  # nothing is cut off on narrow terminals
+def print_table(cells: Cells, title: str | None = None, caption: str | None = None) -> None:
+    """Prints the cells as a table, each row on one line: wider than the terminal rather than cut off."""
+    table = Table(*cells.header, title=title, caption=caption)
     for number in cells.right:
-        shown.columns[number].justify = "right"
-        shown.columns[number].no_wrap = True
+        table.columns[number].justify = "right"
     for row in cells.rows:
-        shown.add_row(*row)
-    return shown
+        table.add_row(*row)
+    wide = Console(width=_WIDEST)
+    Console(width=Measurement.get(wide, wide.options, table).maximum).print(table)
 
 
 @contextmanager

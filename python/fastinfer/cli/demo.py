@@ -47,7 +47,7 @@ def demo(
     right = sum(truth == digit for truth, (digit, _) in zip(truths[1], answers, strict=True))
     if image is None:
         common.console.print(f"{right} of {len(answers)} right\n")
-    common.console.print(common.table(layers.cells(), title="one picture, layer by layer", caption=layers.summary()))
+    common.print_table(layers.cells(), title="one picture, layer by layer", caption=layers.summary())
     common.console.print(f"{median * 1e3:.3f} ms a picture, {1 / median:,.0f} pictures a second")
 
 

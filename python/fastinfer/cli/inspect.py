@@ -46,9 +46,9 @@ def inspect(
         f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes"
     )
     if _compressed(m):
-        common.console.print(common.table(_size_cells(sizes(m.graph))))
+        common.print_table(_size_cells(sizes(m.graph)))
     if table is not None:
-        common.console.print(common.table(table.cells()))
+        common.print_table(table.cells())
 
 
 def _size_cells(rows: list[Sizes]) -> Cells:

@@ -29,4 +29,4 @@ def profile(
     if as_json:
         common.print_json(result.to_dict())
         return
-    common.console.print(common.table(result.cells(), title=str(model), caption=result.summary()))
+    common.print_table(result.cells(), title=str(model), caption=result.summary())

@@ -23,9 +23,19 @@ def test_each_task_once(threads: int, tasks: int) -> None:
     assert np.all((workers >= 0) & (workers < threads))
 
 
+def workers_seen(threads: int) -> set[int]:
+    """Numbers of the workers that took part in some calls; on a crowded machine one may come late to each."""
+    seen: set[int] = set()
+    for _ in range(50):
+        workers, _ = _core._pool_run(threads, 30, microseconds=1000)
+        seen.update(workers.tolist())
+        if len(seen) == threads:
+            break
+    return seen
+
+
 def test_work_is_shared() -> None:
-    workers, _ = _core._pool_run(3, 30, microseconds=2000)
-    assert set(workers) == {0, 1, 2}
+    assert workers_seen(3) == {0, 1, 2}
 
 
 def test_nested_calls_run_on_their_own_caller() -> None:
@@ -77,8 +87,8 @@ def _run_in_fork() -> None:
     child = os.fork()
     if child == 0:
         started = _core._pool_started()
-        workers, counts = _core._pool_run(3, 30, microseconds=500)
-        os._exit(0 if started == 0 and counts.sum() == 30 and len(set(workers)) > 1 else 1)
+        _, counts = _core._pool_run(3, 30)
+        os._exit(0 if started == 0 and counts.sum() == 30 and workers_seen(3) == {0, 1, 2} else 1)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         done, status = os.waitpid(child, os.WNOHANG)

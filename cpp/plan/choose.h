@@ -45,6 +45,7 @@ struct ConvQuery {
   bool constant_weights;  // known at prepare
   bool uniform_pixels;    // input pixels of an image step evenly, so that they are rows of a matrix
   int64_t input_bytes;    // from the input's first element to its last
+  bool thresholded;       // a step function follows: the order of rounding may tip its result
 };
 
 /// depthwise, pointwise, indirect, im2col, winograd_f23, winograd_f43, winograd_f63.

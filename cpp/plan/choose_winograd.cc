@@ -63,6 +63,8 @@ Candidate candidate(int m, const ConvQuery& q, const Machine& machine) {
                   kMostExpectedError);
     c.inaccurate = text;
   }
+  // Sums of integers, as in binary networks, are exact in the other algorithms; here they are not.
+  if (q.thresholded) c.inaccurate = "a step function follows, which its rounding may tip";
   return c;
 }
 

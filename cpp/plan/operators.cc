@@ -1,22 +1,25 @@
-// Every operator that lowering may emit. Tensors are strided views; those of the operators marked
-// NHWC are f32 of rank 4 with contiguous channels. -1 stands for an absent input.
+// clang-format off
+// Every operator that lowering may emit. Tensors are strided views; those of the operators marked NHWC are f32 of rank
+// 4 with contiguous channels. -1 stands for an absent input.
 //
-//   conv            [x, residual, w, bias] -> [y] NHWC; weights [w OIHW, bias]. strides dilations
-//   pads(top left bottom
-//                   right) groups activation activation_alpha activation_beta. A null weight is an
-//                   input, packed at each run.
+//   conv            [x, residual, w, bias] -> [y] NHWC; weights [w OIHW, bias]. strides dilations pads(top left bottom
+//                   right) groups thresholded activation activation_alpha
+//                   activation_beta. A null weight is an input, packed at
+//                   each run.
 //   conv_transpose  the same; w is (C_in, C_out / groups, H, W)
-//   matmul          [a (.., M, K), b (.., K, N), bias (N), residual (.., M, N)] -> [y]; weights [b,
-//   bias]. trans_b (of
+//   matmul          [a (.., M, K), b (.., K, N), bias (N), residual (.., M, N)] -> [y]; weights [b, bias]. trans_b (of
 //                   a weight) alpha activation.. Batch axes are broadcast by stride 0.
 //   pool            NHWC. kind(max average lp) kernel strides dilations pads count_include_pad p
-//   pool_nd         [x] -> [y, indices s64] any rank, dtype. the same, n entries (pads: begins,
-//   ends), storage_order global_pool     NHWC -> (N, C, 1, 1). kind(max average) unary [x] -> [y].
-//   function alpha beta binary          [a, b] -> [y] of one shape. function activation.. where
-//   [condition, a, b] -> [y] softmax         [x] -> [y] f32. axis log layer_norm      [x, scale,
-//   bias] -> [y, mean, inv_std] f32. axis epsilon instance_norm   [x, scale, bias] -> [y] NHWC.
-//   epsilon lrn             NHWC. size alpha beta bias resize          NHWC. mode coordinate_mode
-//   nearest_mode scales[2] roi[4] extrapolation_value cubic_coeff_a
+//   pool_nd         [x] -> [y, indices s64] any rank, dtype. the same, n entries (pads: begins, ends), storage_order
+//   global_pool     NHWC -> (N, C, 1, 1). kind(max average)
+//   unary           [x] -> [y]. function alpha beta
+//   binary          [a, b] -> [y] of one shape. function activation..
+//   where           [condition, a, b] -> [y]
+//   softmax         [x] -> [y] f32. axis log
+//   layer_norm      [x, scale, bias] -> [y, mean, inv_std] f32. axis epsilon
+//   instance_norm   [x, scale, bias] -> [y] NHWC. epsilon
+//   lrn             NHWC. size alpha beta bias
+//   resize          NHWC. mode coordinate_mode nearest_mode scales[2] roi[4] extrapolation_value cubic_coeff_a
 //                   exclude_outside antialias
 //   copy            [x] -> [y] of one shape, casts
 //   fill            [] -> [y]. value (real) or value_int
@@ -32,6 +35,7 @@
 //   one_hot         [indices, values] -> [y]. axis
 //   trilu           [x] -> [y]. k upper
 //   topk            [x] -> [values, indices s64]. axis largest
+// clang-format on
 #include <algorithm>
 #include <iterator>
 

@@ -54,6 +54,7 @@ struct Feed {
   /// row is for accumulator i (rows), or element j of it for accumulator j (columns).
   template <class Body>
   void each(const char* x, int64_t n, Body&& body) const {
+    if (count == 0) return;
     RowBuffer gathered, converted;
     const auto read = [&](const char* at, int64_t step, int64_t length) {
       return read_row(size, convert, at, step, length, gathered, converted);

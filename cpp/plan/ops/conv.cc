@@ -24,6 +24,7 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   query.constant_weights = constant_weights;
   query.uniform_pixels = rows_join(p.x.image);
   query.input_bytes = p.x.extent_bytes();
+  query.thresholded = p.thresholded;
   return query;
 }
 
@@ -132,6 +133,7 @@ std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
   problem.residual = as_image(step, input(program, step, 1, false));
   problem.groups = attributes.integer("groups", 1);
   problem.activation = attributes.activation();
+  problem.thresholded = attributes.integer("thresholded", 0) != 0;
   int64_t oihw[4] = {};
   Filter filter = filter_of(program, step, oihw);
   check(step, problem, oihw);

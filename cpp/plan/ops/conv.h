@@ -49,6 +49,7 @@ struct ConvProblem {
   int64_t groups = 1;
   FloatSource bias;
   Activation activation;
+  bool thresholded = false;  // a step function follows in the network
 
   int64_t group_inputs() const { return x.image.channels / groups; }
   int64_t group_outputs() const { return y.image.channels / groups; }

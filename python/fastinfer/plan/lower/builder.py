@@ -19,6 +19,12 @@ from fastinfer.plan.records import Attribute, BufferRecord, Program, StepRecord,
 MAX_RANK = 8  # kMaxRank of cpp/base/view.h
 
 
+# A sum that lies on their threshold (often in binary networks, whose sums are integers) must not move by rounding.
+_STEP_FUNCTIONS = frozenset(
+    {"Ceil", "Equal", "Floor", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Round", "Sign"}
+)
+
+
 class Builder:
     """Lowers one graph of known types. `layouts` says how each value that is computed should lie: nhwc or plain.
 
@@ -34,6 +40,7 @@ class Builder:
         self.types = types
         self.layouts = layouts
         self.derived = derived
+        self.thresholded = any(node.op in _STEP_FUNCTIONS for node in graph.nodes)
         self.program = Program()
         self.label = ""  # of the node being lowered
         self.placement: dict[str, View] = {}

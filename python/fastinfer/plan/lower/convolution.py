@@ -51,6 +51,7 @@ def _conv(node: Node, builder: Builder) -> None:
         [w, bias],
         activation=node.activation,
         groups=groups_of(node),
+        thresholded=int(builder.thresholded),
         **window_attributes(window),
     )
 

@@ -30,7 +30,9 @@ def compile_object(compiler: str, tier: str, source: Path, folder: Path) -> Path
     out = folder / f"{source.parent.name}_{source.stem}_{tier}.o"
     flags = ["-std=c++20", "-O0", "-w", "-fPIC", "-fno-exceptions", "-fno-rtti", f"-I{CPP}"]
     flags += [f"-DFI_TIER={tier}", f'-DFI_VEC_H="simd/{tier}/vec.h"', *tier_setting(tier, "FLAGS").split()]
-    subprocess.run([compiler, *flags, "-c", str(source), "-o", str(out)], check=True, capture_output=True, text=True)
+    command = [compiler, *flags, "-c", str(source), "-o", str(out)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     return out
 
 

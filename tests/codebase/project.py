@@ -41,6 +41,20 @@ def tiers() -> list[str]:
     return sorted(p.parent.name for p in CPP.glob("simd/*/tier.cmake"))
 
 
+def tier_features(tier: str) -> set[str]:
+    """What the tier's mask in tier.h requires, the masks that it builds on included."""
+    text = (CPP / "simd" / tier / "tier.h").read_text()
+    found = re.search(rf"FeatureMask {tier} =([^;]*);", text)
+    assert found, f"{tier}/tier.h does not define its mask"
+    features: set[str] = set()
+    for term in found[1].replace("|", " ").split():
+        if term.startswith("feature::"):
+            features.add(term.removeprefix("feature::"))
+        elif term != "0":
+            features |= tier_features(term)
+    return features
+
+
 def tier_sources() -> dict[str, list[Path]]:
     """Room to the sources that are compiled once per tier."""
     rooms: dict[str, list[Path]] = {}

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime as ort
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -17,6 +16,8 @@ from fastinfer.graph.dtype import DType
 from fastinfer.graph.infer import infer_node
 from fastinfer.graph.ir import Node, TensorType
 from fastinfer.reference import evaluate
+
+ort = pytest.importorskip("onnxruntime")
 
 EPS = float(np.finfo(np.float32).eps)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from codebase.project import tier_features, tiers
 from fastinfer import _core
 
 
@@ -31,6 +32,7 @@ def test_build_config() -> None:
     assert config["threads"] >= 1
 
 
+@pytest.mark.native
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="no /proc/cpuinfo to compare with")
 def test_features_agree_with_the_kernels() -> None:
     words = set(Path("/proc/cpuinfo").read_text().replace("_", "").split())
@@ -40,23 +42,40 @@ def test_features_agree_with_the_kernels() -> None:
         assert aliases.get(plain, plain) in words
 
 
-@pytest.mark.parametrize("tier", ["scalar", "avx2", "avx512", "neon"])
+def test_no_tier_is_usable_beyond_the_features() -> None:
+    """What a tier needs, as its tier.h says; the kernels of the other tiers are refused one by one."""
+    config = _core.build_config()
+    for tier in config["tiers_compiled"]:
+        lacking = tier_features(tier) - set(config["features"])
+        assert (tier in config["tiers_usable"]) == (not lacking), f"{tier}: {lacking}"
+    for row in _core.kernels():
+        assert row["usable"] == (row["tier"] in config["tiers_usable"]), row["name"]
+
+
+@pytest.mark.parametrize("tier", tiers())
 def test_cap_takes_effect(tier: str) -> None:
-    printed = ask("print(*c['tiers_usable'])", FASTINFER_ISA=tier)
-    if tier not in ask("print(*c['tiers_usable'])").split():
+    """Tiers, kernels and what a whole network takes stay within the tier's closure."""
+    if tier not in _core.build_config()["tiers_usable"]:
+        printed = ask("", FASTINFER_ISA=tier)
         assert tier in printed
         assert "cannot be used here" in printed
         pytest.skip(f"tier {tier} is not usable here; its refusal was tested")
-    assert printed.split()[-1] == tier
-    rows = ask("print(*{k['tier'] for k in _core.kernels() if k['usable']})", FASTINFER_ISA=tier).split()
-    assert set(rows) <= set(printed.split())
+    code = """
+import fastinfer, fastinfer.demo
+print(*c['tiers_usable'])
+print(*{k['tier'] for k in _core.kernels() if k['usable']})
+print(*{row.kernel for row in fastinfer.load(fastinfer.demo.MODEL).plan().rows})
+"""
+    usable, rows, taken = (set(line.split()) for line in ask(code, FASTINFER_ISA=tier).splitlines())
+    assert usable == {t for t in _core.build_config()["tiers_usable"] if tier_features(t) <= tier_features(tier)}
+    assert rows <= usable
+    assert {kernel.rpartition("__")[2] for kernel in taken if "__" in kernel} == {tier}
 
 
 def test_cap_says_why() -> None:
-    if "avx2" not in _core.build_config()["tiers_compiled"]:
-        pytest.skip("no second tier on this architecture")
-    why = ask("print(c['tiers_not_usable']['avx2'])", FASTINFER_ISA="scalar")
-    assert "FASTINFER_ISA=scalar" in why or "lacks" in why
+    for tier in _core.build_config()["tiers_compiled"][1:]:
+        why = ask(f"print(c['tiers_not_usable']['{tier}'])", FASTINFER_ISA="scalar")
+        assert "FASTINFER_ISA=scalar" in why or "lacks" in why
 
 
 def test_unknown_tier_is_an_error() -> None:
@@ -69,9 +88,10 @@ def test_unknown_tier_is_an_error() -> None:
 
 
 def test_a_model_cannot_lift_the_cap() -> None:
-    if "avx2" not in _core.build_config()["tiers_usable"]:
-        pytest.skip("avx2 is not usable here")
-    message = ask("_core.measure_peak('fma', isa='avx2')", FASTINFER_ISA="scalar")
+    best = _core.build_config()["tiers_usable"][-1]
+    if best == "scalar":
+        pytest.skip("only the portable tier is usable here")
+    message = ask(f"_core.measure_peak('fma', isa='{best}')", FASTINFER_ISA="scalar")
     assert "CoreError" in message
     assert "FASTINFER_ISA" in message
 

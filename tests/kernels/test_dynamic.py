@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -45,6 +44,7 @@ def test_compress(data: st.DataObject, shape: tuple[int, ...], dtype: Any, seed:
 
 def onnxruntime_nms(boxes: Array, scores: Array, attributes: dict[str, Any]) -> Array:
     """NonMaxSuppression of onnxruntime."""
+    onnxruntime = pytest.importorskip("onnxruntime")
     scalars = {
         "count": np.array([attributes["max_output_boxes_per_class"]], np.int64),
         "iou": np.array([attributes["iou_threshold"]], np.float32),

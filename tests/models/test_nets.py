@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 
 import fastinfer
@@ -15,6 +14,8 @@ from assets import DATA, require
 from canonical_onnx import to_onnx
 from models import nets
 from models.nets import Floats
+
+onnxruntime = pytest.importorskip("onnxruntime")
 
 TOLERANCE = 1e-4  # of the largest output: what the issue asks of every network
 TIERS = ["scalar", "avx2", "avx512", "neon"]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import onnxruntime
 import pytest
 
 import fastinfer
 from models.random_nets import RandomNet
+
+onnxruntime = pytest.importorskip("onnxruntime")
 
 TOLERANCE = 1e-4  # of the largest element of an output
 

@@ -1,0 +1,167 @@
+"""Tests fastinfer on processors that this machine is not: ARM64 from Cortex-A53 up, x86-64 without AVX-512 or any AVX.
+
+    python tests/emulated/run.py                        # everything
+    python tests/emulated/run.py --only cortex-a76 --tests tests/kernels/test_gemm.py
+
+On each processor of processors.py, under QEMU's user-mode emulation: what build_config() sees and which tiers a whole
+network takes is compared with the table; then the tests run, with fewer random examples, all of tests/kernels on
+every processor and the rest divided among the processors of an architecture. Missing instructions trap there, so a
+kernel that is taken on a processor without its instructions kills its test.
+
+ARM64 runs the wheel of third_party/build_wheel.py (or --arm-wheel) as pip installs it; x86-64 runs --x86-wheel, else
+the fastinfer that is installed for the running Python, else a wheel built here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from places import CACHE, ROOT, Place, SetupError, check_tools, place_of_running_python, place_of_wheel, write_command
+from processors import PROCESSORS, Processor
+
+SKIPPED_FOLDERS = ("tests/codebase", "tests/train")  # of the sources and of torch: no matter of the processor
+TIME_LIMIT = 1800  # seconds
+
+
+@dataclass(frozen=True)
+class Outcome:
+    processor: Processor
+    faults: tuple[str, ...]
+    lines: tuple[str, ...]  # what to tell
+    families: dict[str, list[str]]  # tier to the families of its kernels, with their element types
+
+
+def faults_of(processor: Processor, seen: dict[str, Any]) -> list[str]:
+    """Where what was seen differs from the table."""
+    wanted = {
+        "features": sorted(processor.features),
+        "tiers": list(processor.tiers),
+        "taken": [processor.takes],
+        "taken_if_scalar": ["scalar"],
+    }
+    return [f"{key}: {seen[key]}, not {value}" for key, value in wanted.items() if seen[key] != value]
+
+
+def environment(place: Place, share: str) -> dict[str, str]:
+    own = {name: value for name, value in os.environ.items() if name not in ("FASTINFER_ISA", "VIRTUAL_ENV")}
+    own["PYTHONPATH"] = os.pathsep.join(place.packages)
+    own["PYTHONDONTWRITEBYTECODE"] = "1"
+    own["FASTINFER_TEST_PROFILE"] = "emulated"
+    own["FASTINFER_TEST_SHARE"] = share
+    return own
+
+
+def probe(processor: Processor, python: Path, variables: dict[str, str]) -> Outcome:
+    command = [str(python), str(ROOT / "tests" / "emulated" / "probe.py")]
+    result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
+    if result.returncode != 0:
+        return Outcome(processor, (f"probe.py failed: {result.stderr[-2000:]}",), (), {})
+    seen = json.loads(result.stdout.splitlines()[-1])
+    told = (seen["features"], seen["tiers"], seen["taken"])
+    features, tiers, taken = (", ".join(words) or "none" for words in told)
+    line = f"features {features}; tiers {tiers}; a network took {taken}"
+    return Outcome(processor, tuple(faults_of(processor, seen)), (line,), seen["families"])
+
+
+def pytest(
+    processor: Processor, python: Path, variables: dict[str, str], tests: list[str]
+) -> tuple[tuple[str, ...], str]:
+    """Faults, and a summary in a line."""
+    start = time.monotonic()
+    ignored = [f"--ignore={folder}" for folder in SKIPPED_FOLDERS]
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *ignored, *tests]
+    log = CACHE / "emulated" / f"{processor.name}.log"
+    with log.open("w") as file:
+        code = subprocess.run(
+            command, cwd=ROOT, env=variables, stdout=file, stderr=subprocess.STDOUT, timeout=TIME_LIMIT, check=False
+        ).returncode
+    lines = log.read_text(errors="replace").splitlines()
+    summary = f"{lines[-1] if lines else 'no output'} [{time.monotonic() - start:.0f} s with setup; {log}]"
+    if code == 0:
+        return (), summary
+    return (f"pytest ended with {code}", *lines[-60:]), summary
+
+
+def test(processor: Processor, place: Place, share: str, tests: list[str]) -> Outcome:
+    python, variables = write_command(processor, place), environment(place, share)
+    seen = probe(processor, python, variables)
+    if seen.faults or not processor.tests:
+        return seen
+    faults, summary = pytest(processor, python, variables, tests)
+    return Outcome(processor, faults, (*seen.lines, summary), seen.families)
+
+
+def families_without_neon(outcomes: list[Outcome]) -> list[str]:
+    """Families that an x86-64 tier of its own instructions has and no such ARM64 tier."""
+    by_arch: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        found = by_arch.setdefault(outcome.processor.arch, set())
+        found.update(*(rows for tier, rows in outcome.families.items() if tier != "scalar"))
+    return sorted(by_arch["x86_64"] - by_arch["aarch64"]) if len(by_arch) == 2 else []
+
+
+def report(outcome: Outcome) -> None:
+    print(f"{outcome.processor.name} ({outcome.processor.arch}): {'FAILED' if outcome.faults else 'passed'}")
+    print("".join(f"    {line}\n" for line in (*outcome.lines, *outcome.faults)), end="", flush=True)
+
+
+def places(processors: list[Processor], arm_wheel: Path | None, x86_wheel: Path | None) -> dict[str, Place]:
+    found = {}
+    for arch in sorted({processor.arch for processor in processors}):
+        wheel = arm_wheel if arch == "aarch64" else x86_wheel
+        if arch == "x86_64" and not wheel and importlib.util.find_spec("fastinfer"):
+            found[arch] = place_of_running_python()
+        else:
+            found[arch] = place_of_wheel(arch, wheel)
+    return found
+
+
+def share_of(processor: Processor) -> str:
+    """Which i/n of the tests outside tests/kernels: an architecture's processors divide them among themselves."""
+    tested = [p for p in PROCESSORS if p.arch == processor.arch and p.tests]
+    return f"{tested.index(processor) if processor in tested else 0}/{len(tested)}"
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    names = [processor.name for processor in PROCESSORS]
+    parser.add_argument("--only", nargs="+", choices=names, default=names, help="these processors")
+    parser.add_argument("--tests", nargs="+", default=["tests"], help="what pytest is given")
+    parser.add_argument("--arm-wheel", type=Path, help="instead of building it")
+    parser.add_argument("--x86-wheel", type=Path, help="instead of what is installed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processors emulated at once")
+    return parser.parse_args()
+
+
+def main() -> int:
+    options = arguments()
+    processors = [processor for processor in PROCESSORS if processor.name in options.only]
+    try:
+        check_tools(processors)
+        found = places(processors, options.arm_wheel, options.x86_wheel)
+    except SetupError as error:
+        print(f"run.py: {error}", file=sys.stderr)
+        return 2
+    with ThreadPoolExecutor(options.jobs) as pool:
+        outcomes = []
+        for outcome in pool.map(lambda p: test(p, found[p.arch], share_of(p), options.tests), processors):
+            report(outcome)
+            outcomes.append(outcome)
+    lacking = families_without_neon(outcomes)
+    if lacking:
+        print(f"kernels of AVX tiers that no NEON tier has: {'; '.join(lacking)}")
+    return int(bool(lacking) or any(outcome.faults for outcome in outcomes))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -114,9 +114,14 @@ def compare(model: Path, engines: Sequence[str], threads: int, rounds: int, seco
             return result
         medians: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(rounds):
-            for name, worker in workers.items():
-                medians[name].append(statistics.median(worker.ask(time=seconds)["times"]))
-        for name in workers:
+            for name in list(medians):
+                answer = workers[name].ask(time=seconds)
+                if "times" in answer:
+                    medians[name].append(statistics.median(answer["times"]))
+                else:
+                    result.notes.append(f"{name}: {answer['error'].splitlines()[0][:120]}")
+                    del medians[name]
+        for name in medians if OURS in medians else ():
             if name != OURS:
                 pairs = zip(medians[name], medians[OURS], strict=True)
                 result.ratios[name] = statistics.median(peer / ours for peer, ours in pairs)

@@ -90,7 +90,7 @@ class NcnnEngine:
             setattr(self.net.opt, option, False)
         self.net.load_param(str(param))
         self.net.load_model(str(model.with_suffix(".ncnn.bin")))
-        self.x = ncnn.Mat(x[0])
+        self.x = ncnn.Mat(x[0]).clone()  # a Mat of an array does not own it
 
     def run(self) -> Array:
         extractor = self.net.create_extractor()

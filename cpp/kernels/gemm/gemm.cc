@@ -121,11 +121,19 @@ class Block {
       }
       return;
     }
+    const int64_t whole_tiles = std::max<int64_t>(1, (m_end - m_begin) / mr);
+    tile.ahead_step = (bytes_of(product_.kernel->info.rhs, nr) + whole_tiles - 1) / whole_tiles;
     for (int64_t n = n_begin; n < n_end; n += nr) {  // each panel of rhs once
       move_to_columns(n, n_end, tile);
+      // Weights come from beyond L2, more slowly than a tile consumes them: the tiles of a panel
+      // fetch the panel that follows (after the last one, that of the next product if its rhs is
+      // next in memory, as Winograd's are).
+      const bool back = n + nr >= n_end && !k_.last;  // to the first panel, for the next block of K
+      tile.ahead = back ? rhs_at(n_begin, k_.k_begin + k_.k()) : tile.rhs + panel_bytes_;
       for (int64_t m = m_begin; m < m_end; m += mr) {
         move_to_rows(m, m_begin, m_end, offsets, tile);
         multiply(m, n, tile);
+        tile.ahead += k_.k() * tile.ahead_step;
       }
     }
   }
@@ -137,6 +145,7 @@ class Block {
     tile.lhs_stride = product_.lhs_row_stride;
     tile.pad = static_cast<const char*>(product_.pad);
     tile.k_skip = bytes_of(product_.kernel->info.lhs, k_.skip);
+    tile.ahead = static_cast<const char*>(product_.rhs);
     tile.taps = static_cast<int32_t>(k_.taps);
     tile.k_tap = static_cast<int32_t>(k_.k_tap);
     tile.dst_stride = product_.dst_stride;
@@ -146,11 +155,15 @@ class Block {
     return tile;
   }
 
+  const char* rhs_at(int64_t n, int64_t k) const {
+    const Kernel& kernel = *product_.kernel;
+    return static_cast<const char*>(product_.rhs) + n / kernel.nr * panel_bytes_ +
+           bytes_of(kernel.info.rhs, k * kernel.nr);
+  }
+
   void move_to_columns(int64_t n, int64_t n_end, Tile& tile) const {
     const Kernel& kernel = *product_.kernel;
-    const int64_t panel = n / kernel.nr * panel_bytes_;
-    tile.rhs = static_cast<const char*>(product_.rhs) + panel +
-               bytes_of(kernel.info.rhs, k_.k_begin * kernel.nr);
+    tile.rhs = rhs_at(n, k_.k_begin);
     tile.n = static_cast<int32_t>(std::min<int64_t>(kernel.nr, n_end - n));
     const Epilogue& epilogue = product_.epilogue;
     if (epilogue.bias) tile.epilogue.bias = epilogue.bias + n;

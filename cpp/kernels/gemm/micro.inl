@@ -21,13 +21,20 @@ struct Accumulators {
 /// hardware does.
 constexpr int kStreamingRows = 4, kPrefetchAhead = 2048;
 
+/// Taller ones fetch the panel that follows theirs, a little at each k.
+struct Ahead {
+  const char* next;
+  int64_t step;
+};
+
 /// acc(i, :) += sum_p a[i][p * step] * rhs(p, :); returns the rhs after k rows of it.
 template <int M, int V>
 FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)[M], int64_t step,
-                                int64_t k, const float* rhs, int64_t nr) {
+                                int64_t k, const float* rhs, int64_t nr, Ahead& ahead) {
 #pragma GCC unroll 2
   for (int64_t p = 0; p < k; ++p) {
     f32v b[V];
+    if (M > kStreamingRows) prefetch_l2(ahead.next += ahead.step);
 #pragma GCC unroll 16
     for (int j = 0; j < V; ++j) {
       b[j] = load(rhs + j * kLanes);
@@ -50,17 +57,18 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
   const float* rhs = reinterpret_cast<const float*>(tile.rhs);
   const int64_t k = static_cast<int64_t>(tile.taps) * tile.k_tap;
   const float* a[M];
+  Ahead ahead{tile.ahead, tile.ahead_step};
   if constexpr (form == LhsForm::packed) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) a[i] = reinterpret_cast<const float*>(tile.lhs) + i;
-    multiply(acc, a, mr, k, rhs, nr);
+    multiply(acc, a, mr, k, rhs, nr, ahead);
   } else if constexpr (form == LhsForm::strided) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
       const int64_t row = i < tile.m ? i : tile.m - 1;
       a[i] = reinterpret_cast<const float*>(tile.lhs + tile.k_skip + row * tile.lhs_stride);
     }
-    multiply(acc, a, 1, k, rhs, nr);
+    multiply(acc, a, 1, k, rhs, nr, ahead);
   } else {
     for (int32_t t = 0; t < tile.taps; ++t) {
       const int32_t* offsets = tile.offsets + static_cast<int64_t>(t) * mr;
@@ -70,7 +78,7 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
         const char* start = offset == kPadRow ? tile.pad : tile.lhs + offset;
         a[i] = reinterpret_cast<const float*>(start + tile.k_skip);
       }
-      rhs = multiply(acc, a, 1, tile.k_tap, rhs, nr);
+      rhs = multiply(acc, a, 1, tile.k_tap, rhs, nr, ahead);
     }
   }
 }

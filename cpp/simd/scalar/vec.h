@@ -115,6 +115,7 @@ FI_INLINE f32v load_f16(const uint16_t* p) {
 }
 
 FI_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
+FI_INLINE void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 
 }  // namespace
 }  // namespace fi

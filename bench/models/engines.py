@@ -6,7 +6,8 @@ comparison can check that all of them computed the same thing.
 
 from __future__ import annotations
 
-import importlib.util
+import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from environments import cache_folder
 
 Array = npt.NDArray[Any]
 
@@ -99,13 +101,92 @@ class NcnnEngine:
         return np.array(y)[None]
 
 
+class DeepSparseEngine:
+    """Finds zeros among the weights by itself, so it runs dense and pruned networks from the same kind of file."""
+
+    def __init__(self, model: Path, x: Array, threads: int) -> None:
+        import deepsparse
+
+        self.engine = deepsparse.Engine(str(model), batch_size=x.shape[0], num_cores=threads)
+        self.x = [x]
+
+    def run(self) -> Array:
+        return np.asarray(self.engine.run(self.x, val_inp=False)[0])
+
+
+class MnnEngine:
+    """Converts the network first, into the cache folder; precision high, which is f32 throughout."""
+
+    def __init__(self, model: Path, x: Array, threads: int) -> None:
+        import MNN
+
+        self.mnn = MNN
+        self.interpreter = MNN.Interpreter(str(self._converted(model)))
+        config = {"backend": "CPU", "numThread": threads, "precision": "high"}
+        self.session = self.interpreter.createSession(config)
+        self.input = self.interpreter.getSessionInput(self.session)
+        if tuple(self.input.getShape()) != x.shape:
+            self.interpreter.resizeTensor(self.input, x.shape)
+            self.interpreter.resizeSession(self.session)
+        self.x = self._tensor(x.shape, x)
+        self.output = self.interpreter.getSessionOutput(self.session)
+        shape = self.output.getShape()
+        self.y = self._tensor(shape, np.zeros(shape, np.float32))
+
+    def run(self) -> Array:
+        self.input.copyFrom(self.x)
+        self.interpreter.runSession(self.session)
+        self.output.copyToHostTensor(self.y)
+        return np.asarray(self.y.getNumpyData())
+
+    def _tensor(self, shape: Any, data: Array) -> Any:
+        """On the host, NCHW."""
+        mnn = self.mnn
+        return mnn.Tensor(tuple(shape), mnn.Halide_Type_Float, data, mnn.Tensor_DimensionType_Caffe)
+
+    @staticmethod
+    def _converted(model: Path) -> Path:
+        name = f"{model.stem}-{hashlib.sha256(model.read_bytes()).hexdigest()[:16]}.mnn"
+        path = cache_folder() / "bench" / "converted" / name
+        if not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part = path.with_suffix(f".{os.getpid()}")
+            command = [str(Path(sys.executable).with_name("mnnconvert")), "-f", "ONNX", "--bizCode", "bench"]
+            command += ["--modelFile", str(model), "--MNNModel", str(part)]
+            subprocess.run(command, check=True, capture_output=True)
+            part.rename(path)
+        return path
+
+
+class LiteRtEngine:
+    """Runs the network's TFLite twin: the file of the same name beside it, which takes its pictures NHWC."""
+
+    def __init__(self, model: Path, x: Array, threads: int) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        twin = model.with_suffix(".tflite")
+        if not twin.exists():
+            raise FileNotFoundError("no TFLite twin")
+        self.interpreter = Interpreter(str(twin), num_threads=threads)
+        self.interpreter.allocate_tensors()
+        (entry,) = self.interpreter.get_input_details()
+        turned = tuple(entry["shape"]) != x.shape
+        self.x = np.ascontiguousarray(x.transpose(0, 2, 3, 1) if turned else x)
+        self.entry = entry["index"]
+        self.exit = self.interpreter.get_output_details()[0]["index"]
+
+    def run(self) -> Array:
+        self.interpreter.set_tensor(self.entry, self.x)
+        self.interpreter.invoke()
+        return np.asarray(self.interpreter.get_tensor(self.exit))
+
+
 ENGINES: dict[str, Callable[[Path, Array, int], Engine]] = {
     "fastinfer": FastinferEngine,
     "onnxruntime": OnnxRuntimeEngine,
     "openvino": OpenVinoEngine,
+    "deepsparse": DeepSparseEngine,
+    "mnn": MnnEngine,
+    "litert": LiteRtEngine,
     "ncnn": NcnnEngine,
 }
-
-
-def installed(engine: str) -> bool:
-    return importlib.util.find_spec(engine) is not None

@@ -117,6 +117,10 @@ class BoundPlan {
     row["bytes"] = report.bytes;
     row["why"] = report.why;
     row["refused"] = refused;
+    py::dict lowered;
+    for (const auto& [candidate, bytes] : report.lowered_bytes) lowered[py::str(candidate)] = bytes;
+    row["lowered_bytes"] = lowered;
+    row["scratch_bytes"] = report.scratch_bytes;
     row["slow"] = report.slow;
     row["group"] = plan_->group(number);
     row["stripe_rows"] = plan_->stripe_rows(number);

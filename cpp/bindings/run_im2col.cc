@@ -8,10 +8,17 @@
 //   out          (end - begin, kernel_h * kernel_w * C) with contiguous rows, written in place;
 //   made if absent
 //
+// With strip=(image, begin, end), the matrix of MEC instead, for these output rows: (out_width,
+// rows, kernel_w * C); rows that no output reads stay NaN. mec_offsets(...) gives the offsets into
+// it: (taps, output pixels of the strip) s32.
+//
 // im2col_offsets(...) gives the offsets of the gemm's offset form for the same arguments: (taps,
 // rows) s32.
+#include <algorithm>
+#include <limits>
+
 #include "bindings/window_argument.h"
-#include "kernels/im2col/im2col.h"
+#include "kernels/im2col/mec.h"
 
 namespace fi::bindings {
 namespace {
@@ -40,7 +47,36 @@ py::array_t<float> out_argument(const py::kwargs& kwargs, int64_t rows, int64_t 
   return out;
 }
 
+im2col::Strip strip_of(const py::kwargs& kwargs) {
+  const im2col::Lowering lowering = lowering_of(kwargs);
+  const auto range = ints_argument(kwargs, "strip", 3, -1);
+  const im2col::Strip strip{lowering, range[0], range[1], range[2]};
+  if (strip.image < 0 || strip.image >= lowering.input.batch || strip.begin < 0 ||
+      strip.begin >= strip.end || strip.end > lowering.out_height) {
+    throw Error(ErrorKind::value, "the strip is outside");
+  }
+  return strip;
+}
+
+py::object run_strip(const im2col::Kernel& kernel, const py::kwargs& kwargs) {
+  const im2col::Strip strip = strip_of(kwargs);
+  py::array_t<float> out({strip.lowering.out_width, strip.rows(), strip.row()});
+  std::fill_n(out.mutable_data(), out.size(), std::numeric_limits<float>::quiet_NaN());
+  im2col::lower_strip(kernel, strip, out.mutable_data());
+  return out;
+}
+
+py::array_t<int32_t> strip_offsets(const py::kwargs& kwargs) {
+  const im2col::Strip strip = strip_of(kwargs);
+  const int rows = static_cast<int>(strip.pixels());
+  py::array_t<int32_t> out({static_cast<int64_t>(im2col::strip_taps(strip.lowering.window)),
+                            static_cast<int64_t>(rows)});
+  im2col::fill_strip_offsets(&strip, 0, rows, rows, out.mutable_data());
+  return out;
+}
+
 py::object run(const im2col::Kernel& kernel, const py::kwargs& kwargs) {
+  if (!optional_argument(kwargs, "strip").is_none()) return run_strip(kernel, kwargs);
   const im2col::Lowering lowering = lowering_of(kwargs);
   int64_t begin = 0, end = lowering.rows();
   if (!optional_argument(kwargs, "rows").is_none()) {
@@ -85,6 +121,7 @@ void bind_run_im2col(py::module_& module) {
   register_reference("im2col", &reference);
   module.def("im2col_offsets", &offsets,
              "Byte offsets (taps, rows) of implicit im2col; -2**31 is the pad row.");
+  module.def("mec_offsets", &strip_offsets, "Byte offsets (taps, pixels) into MEC's matrix.");
 }
 
 }  // namespace fi::bindings

@@ -5,15 +5,16 @@
 #include <cstring>
 #include <limits>
 
+#include "plan/choose_lowered.h"
 #include "plan/choose_winograd.h"
 #include "simd/tier.h"
 
 namespace fi::plan {
 namespace {
 
-const char* const kAlgorithms[] = {"depthwise",    "pointwise",    "indirect",
-                                   "im2col",       "gemm",         "naive",
-                                   "winograd_f23", "winograd_f43", "winograd_f63"};
+const char* const kAlgorithms[] = {"depthwise",    "pointwise",   "indirect", "im2col",
+                                   "mec",          "gemm",        "naive",    "winograd_f23",
+                                   "winograd_f43", "winograd_f63"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
@@ -32,15 +33,6 @@ std::string in_cycles(double cycles) {
 double output_pixels(const ConvQuery& q) {
   return static_cast<double>(q.batch) * static_cast<double>(q.out_height) *
          static_cast<double>(q.out_width);
-}
-
-double gemm_cycles(const ConvQuery& q, const Machine& machine) {
-  const double columns =
-      std::max(kLeastColumns, static_cast<double>(q.out_channels) / static_cast<double>(q.groups));
-  const double k = static_cast<double>(q.in_channels) / static_cast<double>(q.groups) *
-                   static_cast<double>(q.window.taps());
-  return output_pixels(q) * columns * static_cast<double>(q.groups) * k /
-         (machine.macs_per_cycle * kGemmEfficiency);
 }
 
 double panels(const ConvQuery& q) {
@@ -84,15 +76,16 @@ Candidate indirect(const ConvQuery& q, const Machine& machine) {
   return c;
 }
 
-Candidate im2col(const ConvQuery& q, const Machine& machine) {
-  const double copied = output_pixels(q) * static_cast<double>(q.in_channels) *
-                        static_cast<double>(q.window.taps()) * sizeof(float);
-  const double pieces = output_pixels(q) * static_cast<double>(q.window.kernel_h * q.groups);
-  return {"im2col",
-          gemm_cycles(q, machine) + 2 * copied / machine.bytes_per_cycle + pieces * kTapCycles};
-}
-
 }  // namespace
+
+double gemm_cycles(const ConvQuery& q, const Machine& machine) {
+  const double columns =
+      std::max(kLeastColumns, static_cast<double>(q.out_channels) / static_cast<double>(q.groups));
+  const double k = static_cast<double>(q.in_channels) / static_cast<double>(q.groups) *
+                   static_cast<double>(q.window.taps());
+  return output_pixels(q) * columns * static_cast<double>(q.groups) * k /
+         (machine.macs_per_cycle * kGemmEfficiency);
+}
 
 Machine machine_of(FeatureMask features) {
   const auto usable = [&](Tier tier) {
@@ -107,6 +100,9 @@ Machine machine_of(FeatureMask features) {
 
 Choice choose(const std::vector<Candidate>& candidates, const std::string& forced) {
   Choice choice;
+  for (const Candidate& c : candidates) {
+    if (c.lowered_bytes > 0) choice.lowered_bytes.emplace_back(c.algorithm, c.lowered_bytes);
+  }
   const Candidate* best = nullptr;
   const Candidate* second = nullptr;
   for (const Candidate& c : candidates) {
@@ -144,7 +140,8 @@ Choice choose(const std::vector<Candidate>& candidates, const std::string& force
 
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine) {
   std::vector<Candidate> all = {depthwise(query, machine), pointwise(query, machine),
-                                indirect(query, machine), im2col(query, machine)};
+                                indirect(query, machine), im2col_candidate(query, machine),
+                                mec_candidate(query, machine)};
   for (Candidate& c : winograd_candidates(query, machine)) all.push_back(std::move(c));
   return all;
 }

@@ -23,12 +23,14 @@ struct Candidate {
   double cycles = 0;            // estimate, of one core
   std::string refusal = {};     // why it cannot do this step; empty: it can
   std::string inaccurate = {};  // why it is taken only if asked for; empty: it is accurate
+  int64_t lowered_bytes = 0;    // of the matrix that one image is lowered to; 0: to none
 };
 
 struct Choice {
   std::string algorithm;
   std::string why;
-  std::vector<std::pair<std::string, std::string>> refused;  // the others, each with its reason
+  std::vector<std::pair<std::string, std::string>> refused;    // the others, each with its reason
+  std::vector<std::pair<std::string, int64_t>> lowered_bytes;  // of the candidates that lower
   bool forced = false;
 };
 
@@ -48,7 +50,10 @@ struct ConvQuery {
   bool thresholded;       // a step function follows: the order of rounding may tip its result
 };
 
-/// depthwise, pointwise, indirect, im2col, winograd_f23, winograd_f43, winograd_f63.
+/// Estimated cycles of the convolution's product alone, whatever brings its left-hand side.
+double gemm_cycles(const ConvQuery& query, const Machine& machine);
+
+/// depthwise, pointwise, indirect, im2col, mec, winograd_f23, winograd_f43, winograd_f63.
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
 
 /// Whether some operator knows an algorithm of that name.

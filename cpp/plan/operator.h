@@ -22,7 +22,10 @@ struct StepReport {
   int64_t bytes = 0;  // compulsory traffic: inputs, outputs, weights as stored
   std::string why;
   std::vector<std::pair<std::string, std::string>> refused;  // candidate, reason
-  bool slow = false;                                         // much work, and no fast kernel for it
+  /// Bytes of the matrix that one image is lowered to, by each candidate that makes one.
+  std::vector<std::pair<std::string, int64_t>> lowered_bytes;
+  int64_t scratch_bytes = 0;  // what one thread holds meanwhile
+  bool slow = false;          // much work, and no fast kernel for it
 };
 
 /// The memory and threads of one run.

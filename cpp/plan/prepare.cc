@@ -153,6 +153,7 @@ class PlanBuilder {
       throw Error(error.kind(), node, error.tensor(), error.what());
     }
     op->report().bytes = compulsory_bytes(plan_->program_, step);
+    op->report().scratch_bytes = op->scratch_bytes();
     const int group = plan_->group_of_[number];
     for (const auto& [buffer, bytes] : context_.take_workspaces()) {
       items_.push_back({bytes, group, group, 0});

@@ -74,8 +74,8 @@ class Plan:
 
     def report(self) -> list[dict[str, Any]]:
         """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, why, refused (algorithm to
-        reason), slow (a large step without a fast kernel), group, stripe_rows,
-        stripe_refusal."""
+        reason), scratch_bytes (of one thread), lowered_bytes (algorithm to bytes of the matrix that it lowers one image
+        to), slow (a large step without a fast kernel), group, stripe_rows, stripe_refusal."""
 
     def memory(self) -> dict[str, int]:
         """Bytes of the arena and of what stands beside it."""
@@ -101,6 +101,9 @@ def measure_peak(kind: str, threads: int = 1, bytes: int = 0, isa: str = "", sec
 
 def gemm_best_row(form: str, m: int, n: int, k: int, isa: str = "") -> str | None:
     """Name of the gemm row that the plan takes for a product, or None."""
+
+def mec_offsets(**arguments: Any) -> npt.NDArray[np.int32]:
+    """Byte offsets (taps, pixels) into the matrix that an im2col kernel makes of strip=(image, begin, end)."""
 
 def im2col_offsets(**arguments: Any) -> npt.NDArray[np.int32]:
     """Byte offsets (taps, rows) of implicit im2col, for the arguments of the im2col kernels; -2**31 is the pad row."""

@@ -18,7 +18,7 @@ from plan.programs import Net, nhwc
 Array = npt.NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
 WINOGRAD = ("winograd_f23", "winograd_f43", "winograd_f63")
-ALGORITHMS = ("depthwise", "pointwise", "indirect", "im2col", *WINOGRAD)
+ALGORITHMS = ("depthwise", "pointwise", "indirect", "im2col", "mec", *WINOGRAD)
 
 
 def oracle(op: str, arrays: list[Array | None], attributes: dict[str, Any], activation: Activation | None) -> Array:
@@ -148,7 +148,7 @@ def test_conv_transpose_with_weights_of_the_run(c: dict[str, Any]) -> None:
     check(c, transposed=True, dynamic=True)
 
 
-@pytest.mark.parametrize("algorithm", ["depthwise", "indirect", "im2col"])
+@pytest.mark.parametrize("algorithm", ["depthwise", "indirect", "im2col", "mec"])
 def test_infinity_stays_in_its_channel(algorithm: str) -> None:
     """Padding and neighbouring groups are not multiplied by zero: an infinity would make NaN of it."""
     x = np.ones((1, 4, 5, 5), np.float32)

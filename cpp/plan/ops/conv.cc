@@ -31,6 +31,7 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
 std::unique_ptr<Operator> make(const std::string& algorithm, const ConvProblem& problem,
                                const Filter& filter, PrepareContext& context) {
   if (algorithm == "depthwise") return make_depthwise_convolution(problem, filter, context);
+  if (algorithm == "mec") return make_mec_convolution(problem, filter, context);
   for (const int m : {2, 4, 6}) {
     if (algorithm == "winograd_f" + std::to_string(m) + "3")
       return make_winograd_convolution(m, problem, filter, context);
@@ -121,6 +122,7 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
   op->report().macs = problem.pixels() * problem.y.image.channels * problem.k();
   op->report().why = choice.why;
   op->report().refused = choice.refused;
+  op->report().lowered_bytes = choice.lowered_bytes;
   return op;
 }
 

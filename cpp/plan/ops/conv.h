@@ -67,6 +67,9 @@ std::unique_ptr<Operator> make_gemm_convolution(LhsSource source, const ConvProb
 std::unique_ptr<Operator> make_depthwise_convolution(const ConvProblem& problem,
                                                      const Filter& filter, PrepareContext& context);
 
+std::unique_ptr<Operator> make_mec_convolution(const ConvProblem& problem, const Filter& filter,
+                                               PrepareContext& context);
+
 /// m: 2, 4 or 6, as in winograd_f23, ...
 std::unique_ptr<Operator> make_winograd_convolution(int m, const ConvProblem& problem,
                                                     const Filter& filter, PrepareContext& context);

@@ -34,7 +34,9 @@ class Cells:
 @dataclass(frozen=True, slots=True)
 class PlanRow:
     """One step. macs: multiply-accumulates; bytes: compulsory traffic, weights as stored; why: the reason of the
-    choice; refused: the algorithms that were not taken, and why."""
+    choice; refused: the algorithms that were not taken, and why; scratch_bytes: what one thread holds beside the
+    tensors while it runs; lowered_bytes: of the matrix to which each algorithm that makes one (im2col, mec) would lower
+    one image, the paper's measure."""
 
     step: str
     operator: str
@@ -46,6 +48,8 @@ class PlanRow:
     why: str
     slow: bool = False  # a path without a fast kernel
     refused: tuple[tuple[str, str], ...] = ()
+    scratch_bytes: int = 0
+    lowered_bytes: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +164,8 @@ def plan_rows(program: Program, report: Sequence[dict[str, Any]]) -> list[PlanRo
                 str(entry.get("why", "")),
                 bool(entry.get("slow", False)),
                 tuple((str(a), str(b)) for a, b in entry["refused"].items()),
+                int(entry.get("scratch_bytes", 0)),
+                tuple((str(a), int(b)) for a, b in entry.get("lowered_bytes", {}).items()),
             )
         )
     return rows

@@ -6,7 +6,7 @@
 //         for each panel of nr columns     kc x nr of packed rhs
 //           for each tile of mr rows       mr x kc of lhs
 //
-// The last two change places where the whole block of rhs stays in L1.
+// The last two change places where the whole block of rhs stays in L1, or dst is what takes time.
 #include "kernels/gemm/gemm.h"
 
 #include <algorithm>
@@ -17,7 +17,7 @@
 namespace fi::gemm {
 namespace {
 
-constexpr int64_t kAlign = 64;
+constexpr int64_t kAlign = 64, kLine = 64;
 
 /// A worker's scratch: the kernel's own, the offsets of a block of rows, the packed lhs of a block
 /// of rows and K.
@@ -107,33 +107,41 @@ class Block {
     }
   }
 
-  void run(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end, const int32_t* offsets,
-           bool rhs_in_l1) const {
+  /// Each panel of rhs once. Weights come from beyond L2, more slowly than a tile consumes them:
+  /// the tiles of a panel fetch the panel that follows.
+  void run_by_panels(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end,
+                     const int32_t* offsets) const {
     const int mr = product_.kernel->mr, nr = product_.kernel->nr;
-    Tile tile = common_tile();
-    if (rhs_in_l1) {  // each tile of lhs once, and dst row after row
-      for (int64_t m = m_begin; m < m_end; m += mr) {
-        move_to_rows(m, m_begin, m_end, offsets, tile);
-        for (int64_t n = n_begin; n < n_end; n += nr) {
-          move_to_columns(n, n_end, tile);
-          multiply(m, n, tile);
-        }
-      }
-      return;
-    }
     const int64_t whole_tiles = std::max<int64_t>(1, (m_end - m_begin) / mr);
+    Tile tile = common_tile();
     tile.ahead_step = (bytes_of(product_.kernel->info.rhs, nr) + whole_tiles - 1) / whole_tiles;
-    for (int64_t n = n_begin; n < n_end; n += nr) {  // each panel of rhs once
+    for (int64_t n = n_begin; n < n_end; n += nr) {
       move_to_columns(n, n_end, tile);
-      // Weights come from beyond L2, more slowly than a tile consumes them: the tiles of a panel
-      // fetch the panel that follows (after the last one, that of the next product if its rhs is
-      // next in memory, as Winograd's are).
-      const bool back = n + nr >= n_end && !k_.last;  // to the first panel, for the next block of K
+      // After the last panel comes the first one, for the next block of K, or the next product's,
+      // if its rhs is next in memory, as Winograd's are.
+      const bool back = n + nr >= n_end && !k_.last;
       tile.ahead = back ? rhs_at(n_begin, k_.k_begin + k_.k()) : tile.rhs + panel_bytes_;
       for (int64_t m = m_begin; m < m_end; m += mr) {
         move_to_rows(m, m_begin, m_end, offsets, tile);
-        multiply(m, n, tile);
+        move_dst(m, n, tile);
+        multiply(tile);
         tile.ahead += k_.k() * tile.ahead_step;
+      }
+    }
+  }
+
+  /// Each tile of lhs once, and dst row after row. `far`: dst and residual come from beyond L2, and
+  /// are fetched while their tile is multiplied.
+  void run_by_rows(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end,
+                   const int32_t* offsets, bool far) const {
+    Tile tile = common_tile();
+    for (int64_t m = m_begin; m < m_end; m += product_.kernel->mr) {
+      move_to_rows(m, m_begin, m_end, offsets, tile);
+      for (int64_t n = n_begin; n < n_end; n += product_.kernel->nr) {
+        move_to_columns(n, n_end, tile);
+        move_dst(m, n, tile);
+        if (far) fetch_dst(tile);
+        multiply(tile);
       }
     }
   }
@@ -189,16 +197,29 @@ class Block {
     }
   }
 
-  void multiply(int64_t m, int64_t n, Tile& tile) const {
-    const Kernel& kernel = *product_.kernel;
-    const int64_t column = bytes_of(kernel.info.dst, n);
+  void move_dst(int64_t m, int64_t n, Tile& tile) const {
+    const int64_t column = bytes_of(product_.kernel->info.dst, n);
     tile.dst = static_cast<char*>(product_.dst) + m * product_.dst_stride + column;
     const Epilogue& epilogue = product_.epilogue;
     if (epilogue.residual) {
       tile.epilogue.residual =
           static_cast<const char*>(epilogue.residual) + m * epilogue.residual_stride + column;
     }
-    kernel.run[static_cast<int>(product_.form)](tile);
+  }
+
+  void fetch_dst(const Tile& tile) const {
+    const int64_t bytes = bytes_of(product_.kernel->info.dst, tile.n);
+    const auto* residual = static_cast<const char*>(tile.epilogue.residual);
+    for (int32_t i = 0; i < tile.m; ++i) {
+      for (int64_t at = 0; at < bytes; at += kLine) {
+        __builtin_prefetch(tile.dst + i * tile.dst_stride + at, 1);
+        if (residual) __builtin_prefetch(residual + i * tile.epilogue.residual_stride + at);
+      }
+    }
+  }
+
+  void multiply(const Tile& tile) const {
+    product_.kernel->run[static_cast<int>(product_.form)](tile);
   }
 
   const Product& product_;
@@ -220,7 +241,9 @@ void run(const Product& product, const Blocking& blocking, int64_t m_begin, int6
   const Scratch layout = layout_of(product, blocking);
   char* base = static_cast<char*>(scratch);
   int32_t* offsets = reinterpret_cast<int32_t*>(base + layout.offsets);
-  const int64_t rhs_in_l1 = cpu::cache_sizes().l1d / 2;
+  const cpu::CacheSizes caches = cpu::cache_sizes();
+  const int64_t dst_bytes = bytes_of(kernel.info.dst, (m_end - m_begin) * (n_end - n_begin));
+  const bool far_dst = dst_bytes * (product.epilogue.residual ? 2 : 1) > caches.l2;
   if (kernel.worker_begin) kernel.worker_begin(scratch);
   for (int64_t m = m_begin; m < m_end; m += blocking.mc) {
     const int64_t end = std::min(m + blocking.mc, m_end);
@@ -231,7 +254,12 @@ void run(const Product& product, const Blocking& blocking, int64_t m_begin, int6
         if (product.form == LhsForm::packed) block.pack_lhs(m, end);
         const int64_t columns_end = std::min(n + blocking.nc, n_end);
         const int64_t rhs_bytes = bytes_of(kernel.info.rhs, k.k() * (columns_end - n));
-        block.run(m, end, n, columns_end, offsets, rhs_bytes <= rhs_in_l1);
+        const bool far = far_dst && k.last && rhs_bytes <= caches.l2 / 8;
+        if (far || rhs_bytes <= caches.l1d / 2) {
+          block.run_by_rows(m, end, n, columns_end, offsets, far);
+        } else {
+          block.run_by_panels(m, end, n, columns_end, offsets);
+        }
       });
     }
   }

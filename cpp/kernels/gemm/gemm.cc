@@ -108,24 +108,27 @@ class Block {
   }
 
   /// Each panel of rhs once. Weights come from beyond L2, more slowly than a tile consumes them:
-  /// the tiles of a panel fetch the panel that follows.
+  /// the tiles of a panel fetch the panel that follows; those of the first panel fetch the lhs, if
+  /// that is too large for L2 as well.
   void run_by_panels(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end,
                      const int32_t* offsets) const {
-    const int mr = product_.kernel->mr, nr = product_.kernel->nr;
-    const int64_t whole_tiles = std::max<int64_t>(1, (m_end - m_begin) / mr);
+    const Kernel& kernel = *product_.kernel;
+    const int64_t whole_tiles = std::max<int64_t>(1, (m_end - m_begin) / kernel.mr);
+    const int64_t rhs_step = (bytes_of(kernel.info.rhs, kernel.nr) + whole_tiles - 1) / whole_tiles;
     Tile tile = common_tile();
-    tile.ahead_step = (bytes_of(product_.kernel->info.rhs, nr) + whole_tiles - 1) / whole_tiles;
-    for (int64_t n = n_begin; n < n_end; n += nr) {
+    for (int64_t n = n_begin; n < n_end; n += kernel.nr) {
       move_to_columns(n, n_end, tile);
       // After the last panel comes the first one, for the next block of K, or the next product's,
       // if its rhs is next in memory, as Winograd's are.
-      const bool back = n + nr >= n_end && !k_.last;
-      tile.ahead = back ? rhs_at(n_begin, k_.k_begin + k_.k()) : tile.rhs + panel_bytes_;
-      for (int64_t m = m_begin; m < m_end; m += mr) {
+      const bool back = n + kernel.nr >= n_end && !k_.last;
+      const char* next = back ? rhs_at(n_begin, k_.k_begin + k_.k()) : tile.rhs + panel_bytes_;
+      const bool fetch_lhs = n == n_begin && far_lhs();
+      tile.ahead_step = fetch_lhs ? bytes_of(kernel.info.lhs, kernel.mr) : rhs_step;
+      for (int64_t m = m_begin; m < m_end; m += kernel.mr, next += k_.k() * rhs_step) {
         move_to_rows(m, m_begin, m_end, offsets, tile);
         move_dst(m, n, tile);
+        tile.ahead = fetch_lhs ? tile.lhs + kernel.mr * tile.lhs_stride : next;
         multiply(tile);
-        tile.ahead += k_.k() * tile.ahead_step;
       }
     }
   }
@@ -161,6 +164,14 @@ class Block {
     tile.last = k_.last;
     tile.epilogue = product_.epilogue;
     return tile;
+  }
+
+  /// A tile's rows of lhs are next in memory to the following tile's, and L2 does not hold them
+  /// all.
+  bool far_lhs() const {
+    const int64_t row_bytes = bytes_of(product_.kernel->info.lhs, k_.k());
+    return product_.form == LhsForm::strided && product_.lhs_row_stride == row_bytes &&
+           product_.m * row_bytes > cpu::cache_sizes().l2 / 2;
   }
 
   const char* rhs_at(int64_t n, int64_t k) const {

@@ -48,7 +48,7 @@ struct Tile {
   int64_t k_skip;  // bytes added to every row's start: where this block of K begins inside a tap
   int32_t taps, k_tap;  // this block's K is taps * k_tap
   const char* rhs;      // packed: block's K (padded to kr) x nr
-  const char* ahead;    // packed rhs that comes next: fetched into L2,
+  const char* ahead;    // what later tiles read (rhs, lhs): fetched into L2,
   int64_t ahead_step;   // so many bytes further at each k
   int32_t m, n;         // valid rows and columns, 1..mr and 1..nr
   char* dst;

@@ -21,7 +21,7 @@ struct Accumulators {
 /// hardware does.
 constexpr int kStreamingRows = 4, kPrefetchAhead = 2048;
 
-/// Taller ones fetch the panel that follows theirs, a little at each k.
+/// Taller ones fetch what later tiles read, a little at each k.
 struct Ahead {
   const char* next;
   int64_t step;

@@ -97,9 +97,8 @@ exec '{zig}' c++ -target {arch}-linux-gnu.{major}.{minor} "$@"
 """
 
 
-def write_compiler(zig: Path, arch: str) -> Path:
-    """The folder of the commands c++, ar and ranlib for one architecture."""
-    folder = cache_folder() / "zig" / arch
+def write_compiler(zig: Path, arch: str, folder: Path) -> Path:
+    """The commands c++, ar and ranlib for one architecture, in this folder."""
     folder.mkdir(parents=True, exist_ok=True)
     commands = {"c++": COMMAND.format(zig=zig, arch=arch, major=GLIBC[0], minor=GLIBC[1])}
     commands |= {name: f"#!/bin/sh\nexec '{zig}' {name} \"$@\"\n" for name in ("ar", "ranlib")}
@@ -109,6 +108,11 @@ def write_compiler(zig: Path, arch: str) -> Path:
             file.write_text(text)
             file.chmod(0o755)
     return folder
+
+
+def find_zig(python: Path) -> Path:
+    """The compiler of the ziglang package that this Python has."""
+    return Path(run(python, "-c", "import ziglang; print(ziglang.__path__[0])").strip()) / "zig"
 
 
 @dataclass(frozen=True)
@@ -130,15 +134,16 @@ class Target:
 
 
 def compile_wheel(target: Target, tools: Path, folder: Path) -> Path:
-    """A wheel tagged linux_<arch>."""
-    zig = Path(run(tools / "python", "-c", "import ziglang; print(ziglang.__path__[0])").strip()) / "zig"
+    """A wheel tagged linux_<arch>. Another Python's build leaves the objects of the core."""
     bin_folder = environment(f"backend-{target.tag}", find_python(target.python), BACKEND)
     run(
         *(bin_folder / "python", "-m", "build", "--no-isolation", "--wheel", "--outdir", folder, ROOT),
-        *("-Cinstall.strip=false", f"-Cbuild-dir={cache_folder() / 'build' / target.arch / target.tag}"),
+        *("-Cinstall.strip=false", f"-Cbuild-dir={cache_folder() / 'build' / target.arch}"),
         PATH=f"{bin_folder}:{tools}:{os.environ['PATH']}",
         CMAKE_TOOLCHAIN_FILE=str(ROOT / "third_party" / "zig.cmake"),
-        FASTINFER_ZIG=str(write_compiler(zig, target.arch)),
+        FASTINFER_ZIG=str(
+            write_compiler(find_zig(tools / "python"), target.arch, cache_folder() / "zig" / target.arch)
+        ),
         FASTINFER_PROCESSOR=target.arch,
         FASTINFER_SUFFIX=target.suffix,
         SETUPTOOLS_EXT_SUFFIX=target.suffix,
@@ -212,10 +217,14 @@ def build(target: Target, out: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", choices=ARCHITECTURES, required=True)
-    parser.add_argument("--python", nargs="+", required=True, metavar="3.X", help="minor versions, such as 3.11 3.12")
+    work = parser.add_mutually_exclusive_group(required=True)
+    work.add_argument("--python", nargs="+", metavar="3.X", default=[], help="minor versions, such as 3.11 3.12")
+    work.add_argument("--compiler", type=Path, help="only write the commands of zig.cmake here, for other builders")
     parser.add_argument("--out", type=Path, default=ROOT / "wheelhouse")
     arguments = parser.parse_args()
     try:
+        if arguments.compiler:
+            write_compiler(find_zig(Path(sys.executable)), arguments.arch, arguments.compiler.resolve())
         for version in arguments.python:
             wheel = build(Target(arguments.arch, version), arguments.out)
             print(f"{wheel}: {wheel.stat().st_size / 1e6:.2f} MB, no symbol newer than glibc {GLIBC[0]}.{GLIBC[1]}")

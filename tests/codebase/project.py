@@ -23,7 +23,7 @@ def python_files() -> list[Path]:
 def source_files() -> Iterator[Path]:
     """Every file that people write and read."""
     yield from cpp_files()
-    for top in ("python", "bench", "tests"):
+    for top in ("python", "bench", "tests", "third_party"):
         yield from (p for p in (ROOT / top).rglob("*") if p.suffix in {".py", ".pyi"})
     yield from CPP.rglob("*.cmake")
     yield from CPP.rglob("CMakeLists.txt")

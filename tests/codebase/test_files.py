@@ -39,7 +39,7 @@ def module(name: str) -> list[str]:
 
 
 def test_ruff() -> None:
-    run(*module("ruff"), "check", "--no-cache", "python", "tests", "bench")
+    run(*module("ruff"), "check", "--no-cache", "python", "tests", "bench", "third_party")
 
 
 def test_mypy(tmp_path: Path) -> None:

@@ -69,6 +69,24 @@ def test_rooms_of_a_tier_exist(tier: str) -> None:
         assert rooms <= set(tier_setting(portable, "ROOMS").split()), f"{tier} serves rooms that {portable} does not"
 
 
+def tiers_of(machine: str) -> list[str]:
+    """Those with instructions of this architecture's own."""
+    return [t for t in tiers() if t != "scalar" and re.search(tier_setting(t, "ARCH"), machine)]
+
+
+def rooms_of(machine: str) -> set[str]:
+    return {room for tier in tiers_of(machine) for room in tier_setting(tier, "ROOMS").split()}
+
+
+def test_every_family_with_avx_rows_has_neon_rows() -> None:
+    """Here by the rooms that the tiers serve; tests/emulated/run.py compares the tables of both architectures."""
+    assert "avx2" in tiers_of("x86_64") and "neon" in tiers_of("aarch64")
+    lacking = rooms_of("x86_64") - rooms_of("aarch64")
+    assert not lacking, f"no ARM64 tier serves {sorted(lacking)}"
+    here = tiers_of(platform.machine())
+    assert {row["family"] for row in _core.kernels() if row["tier"] in here} == rooms_of(platform.machine())
+
+
 def test_every_family_has_portable_rows() -> None:
     """Whatever runs on a stronger tier runs on any CPU of the architecture."""
     by_tier: dict[str, set[tuple[str, str]]] = {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import shutil
 import site
 import subprocess
@@ -19,6 +20,8 @@ from processors import Processor
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("FASTINFER_CACHE") or Path.home() / ".cache" / "fastinfer").resolve()
+HOST = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
+DEBIAN = {"aarch64": "arm64", "x86_64": "amd64"}  # its names of the architectures
 SUITES = {"3.11": "bookworm", "3.13": "trixie"}  # the Debian release that has this Python
 REQUIREMENTS = ("numpy", "typer", "rich", "pytest>=8", "hypothesis>=6.100", "onnx>=1.16", "pillow>=10")
 # What the Debian root's glibc accepts beside manylinux2014, for other projects' wheels.
@@ -60,14 +63,14 @@ def check_tools(processors: list[Processor]) -> None:
     for arch in sorted({p.arch for p in processors}):
         if not (shutil.which(f"qemu-{arch}-static") or shutil.which(f"qemu-{arch}")):
             missing.append("qemu-user-static")
-        if arch == "aarch64" and not shutil.which("mmdebstrap"):
+        if arch != HOST and not shutil.which("mmdebstrap"):
             missing.append("mmdebstrap")
     if missing:
         raise SetupError(f"missing: apt install {' '.join(dict.fromkeys(missing))}")
 
 
 def python_version() -> str:
-    """The minor version to test: the running Python's if Debian has it for ARM64, else one that is installed."""
+    """The minor version to test: the running Python's if a Debian release has it, else one that is installed."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     for version in (running, *SUITES):
         if version in SUITES and (version == running or shutil.which(f"python{version}")):
@@ -81,27 +84,32 @@ def host_python(version: str) -> str:
 
 
 def cached(kind: str, key: tuple[str, ...], make: Callable[[Path], None]) -> Path:
-    """The folder that `make` fills, made once for each key."""
+    """The folder that `make` fills, made once for a key; of each kind only the newest is kept."""
     folder = CACHE / "emulated" / f"{kind}-{hashlib.sha256(repr(key).encode()).hexdigest()[:12]}"
     done = folder.with_name(folder.name + ".complete")
     if not done.exists():
-        shutil.rmtree(folder, ignore_errors=True)
+        for old in folder.parent.glob(f"{kind}-*"):
+            if old.is_dir():
+                shutil.rmtree(old)
+            else:
+                old.unlink()
         folder.parent.mkdir(parents=True, exist_ok=True)
         make(folder)
         done.touch()
     return folder
 
 
-def arm_root(version: str) -> Path:
-    """Debian's Python for ARM64, unpacked: no emulation and no binfmt takes part."""
+def debian_root(arch: str, version: str) -> Path:
+    """Debian's Python for a foreign architecture, unpacked: no emulation and no binfmt takes part."""
 
     def make(folder: Path) -> None:
         include = f"--include=python{version},libstdc++6"
         mode = "root" if os.geteuid() == 0 else "unshare"
-        run("mmdebstrap", f"--mode={mode}", "--arch=arm64", "--variant=extract", include, SUITES[version], folder)
+        words = (f"--mode={mode}", f"--arch={DEBIAN[arch]}", "--variant=extract", include, SUITES[version])
+        run("mmdebstrap", *words, folder)
         compile_modules(version, folder / "usr" / "lib" / f"python{version}")
 
-    return cached("root", (version, SUITES[version]), make)
+    return cached(f"root-{arch}-{version}", (SUITES[version],), make)
 
 
 def compile_modules(version: str, folder: Path) -> None:
@@ -120,15 +128,15 @@ def install(version: str, platforms: list[str], folder: Path, *packages: str) ->
 
 def test_packages(arch: str, version: str) -> Path:
     platforms = [f"{name}_{arch}" for name in ("manylinux2014", *NEWER_PLATFORMS)]
-    key = (arch, version, *REQUIREMENTS)
-    return cached("packages", key, lambda folder: install(version, platforms, folder, *REQUIREMENTS))
+    kind = f"packages-{arch}-{version}"
+    return cached(kind, REQUIREMENTS, lambda folder: install(version, platforms, folder, *REQUIREMENTS))
 
 
 def installed_wheel(wheel: Path, arch: str, version: str) -> Path:
     """The wheel as pip installs it for the oldest platform that it promises."""
-    key = (arch, version, hashlib.sha256(wheel.read_bytes()).hexdigest())
-    platforms = [f"manylinux2014_{arch}"]
-    return cached("wheel", key, lambda folder: install(version, platforms, folder, "--no-deps", str(wheel)))
+    key = (hashlib.sha256(wheel.read_bytes()).hexdigest(),)
+    words = (version, [f"manylinux2014_{arch}"])
+    return cached(f"wheel-{arch}-{version}", key, lambda folder: install(*words, folder, "--no-deps", str(wheel)))
 
 
 def build_wheel(arch: str, version: str) -> Path:
@@ -146,8 +154,8 @@ def place_of_wheel(arch: str, wheel: Path | None) -> Place:
     version = python_version()
     wheel = wheel or build_wheel(arch, version)
     packages = tuple(str(p) for p in (installed_wheel(wheel, arch, version), test_packages(arch, version)))
-    if arch == "aarch64":
-        root = arm_root(version)
+    if arch != HOST:
+        root = debian_root(arch, version)
         return Place(root / "usr", root / "usr" / "bin" / f"python{version}", root, packages)
     ask = "import os, sys; print(os.path.realpath(sys.executable)); print(sys.base_prefix)"
     executable, prefix = run(host_python(version), "-c", ask).splitlines()

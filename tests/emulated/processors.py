@@ -1,8 +1,16 @@
-"""The emulated processors: what each has, and what fastinfer must see and take there."""
+"""The emulated processors: what each has, and what fastinfer must see and take there.
+
+The kernel tests, whole networks among them, run on every processor; the other folders on one of each architecture, or,
+since they run on the machine itself as well, on an ARM64 processor only.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+EVERYWHERE = ("demo", "emulated", "kernels")
+# Of the sources and of torch: no matter of the processor.
+NOWHERE = ("codebase", "train")
 
 
 @dataclass(frozen=True)
@@ -11,34 +19,58 @@ class Processor:
     arch: str  # aarch64 or x86_64
     qemu: str  # its name for QEMU_CPU
     features: frozenset[str]  # as build_config() names them
-    tiers: tuple[str, ...]  # usable, weakest first
     takes: str  # the tier of a float32 network's kernels
-    tests: bool = True  # False: only asked what it sees
+    folders: tuple[str, ...]  # of tests/; none: only asked what it sees
 
 
 # pauth slows newer Pythons down seven times, SME makes OpenBLAS complain; neither says anything of fastinfer.
 PROCESSORS = (
-    Processor("cortex-a53", "aarch64", "cortex-a53", frozenset({"neon"}), ("scalar", "neon"), "neon"),
     Processor(
-        "cortex-a76", "aarch64", "cortex-a76", frozenset({"neon", "neon_fp16", "neon_dot"}), ("scalar", "neon"), "neon"
+        name="cortex-a53",
+        arch="aarch64",
+        qemu="cortex-a53",
+        features=frozenset({"neon"}),
+        takes="neon",
+        folders=(*EVERYWHERE, "hostile", "file"),
     ),
     Processor(
-        "armv8-i8mm",
-        "aarch64",
-        "max,sve=off,pauth=off,sme=off",
-        frozenset({"neon", "neon_fp16", "neon_dot", "neon_i8mm", "neon_bf16"}),
-        ("scalar", "neon"),
-        "neon",
+        name="cortex-a76",
+        arch="aarch64",
+        qemu="cortex-a76",
+        features=frozenset({"neon", "neon_fp16", "neon_dot"}),
+        takes="neon",
+        folders=(*EVERYWHERE, "graph"),
     ),
     Processor(
-        "armv9-sve2",
-        "aarch64",
-        "max,pauth=off,sme=off",
-        frozenset({"neon", "neon_fp16", "neon_dot", "neon_i8mm", "neon_bf16", "sve", "sve2"}),
-        ("scalar", "neon"),
-        "neon",
-        tests=False,
+        name="armv8-i8mm",
+        arch="aarch64",
+        qemu="max,sve=off,pauth=off,sme=off",
+        features=frozenset({"neon", "neon_fp16", "neon_dot", "neon_i8mm", "neon_bf16"}),
+        takes="neon",
+        folders=(*EVERYWHERE, "cli", "compress", "models", "passes", "plan"),
     ),
-    Processor("nehalem", "x86_64", "Nehalem", frozenset(), ("scalar",), "scalar"),
-    Processor("x86-avx2", "x86_64", "max", frozenset({"avx2", "fma", "f16c"}), ("scalar", "avx2"), "avx2"),
+    Processor(
+        name="armv9-sve2",
+        arch="aarch64",
+        qemu="max,pauth=off,sme=off",
+        features=frozenset({"neon", "neon_fp16", "neon_dot", "neon_i8mm", "neon_bf16", "sve", "sve2"}),
+        takes="neon",
+        folders=(),
+    ),
+    Processor(
+        name="nehalem",
+        arch="x86_64",
+        qemu="Nehalem",
+        features=frozenset(),
+        takes="scalar",
+        folders=EVERYWHERE,
+    ),
+    Processor(
+        name="x86-avx2",
+        arch="x86_64",
+        qemu="max",
+        features=frozenset({"avx2", "fma", "f16c"}),
+        takes="avx2",
+        folders=EVERYWHERE,
+    ),
 )

@@ -4,12 +4,12 @@
     python tests/emulated/run.py --only cortex-a76 --tests tests/kernels/test_gemm.py
 
 On each processor of processors.py, under QEMU's user-mode emulation: what build_config() sees and which tiers a whole
-network takes is compared with the table; then the tests run, with fewer random examples, all of tests/kernels on
-every processor and the rest divided among the processors of an architecture. Missing instructions trap there, so a
-kernel that is taken on a processor without its instructions kills its test.
+network takes is compared with the table and the tiers' own headers; then its folders of tests run, with fewer random
+examples. Missing instructions trap there, so a kernel that is taken on a processor without its instructions kills its
+test. At last the kernel tables of the two architectures are compared.
 
-ARM64 runs the wheel of third_party/build_wheel.py (or --arm-wheel) as pip installs it; x86-64 runs --x86-wheel, else
-the fastinfer that is installed for the running Python, else a wheel built here.
+The machine's own architecture runs the fastinfer that is installed for the running Python; the other one, and either if
+--arm-wheel or --x86-wheel is given or none is installed, runs a wheel of third_party/build_wheel.py as pip installs it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import argparse
 import importlib.util
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -26,10 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from places import CACHE, ROOT, Place, SetupError, check_tools, place_of_running_python, place_of_wheel, write_command
+import places
+from places import CACHE, ROOT, Place, SetupError
 from processors import PROCESSORS, Processor
 
-SKIPPED_FOLDERS = ("tests/codebase", "tests/train")  # of the sources and of torch: no matter of the processor
+sys.path.insert(0, str(ROOT / "tests"))
+from codebase.project import tier_features, tier_setting, tiers
+
 TIME_LIMIT = 1800  # seconds
 
 
@@ -41,23 +45,27 @@ class Outcome:
     families: dict[str, list[str]]  # tier to the families of its kernels, with their element types
 
 
+def usable_tiers(processor: Processor) -> set[str]:
+    """Of its architecture, and asking for no more than it has."""
+    own = [t for t in tiers() if re.search(tier_setting(t, "ARCH"), processor.arch)]
+    return {t for t in own if tier_features(t) <= processor.features}
+
+
 def faults_of(processor: Processor, seen: dict[str, Any]) -> list[str]:
-    """Where what was seen differs from the table."""
-    wanted = {
-        "features": sorted(processor.features),
-        "tiers": list(processor.tiers),
-        "taken": [processor.takes],
-        "taken_if_scalar": ["scalar"],
-    }
-    return [f"{key}: {seen[key]}, not {value}" for key, value in wanted.items() if seen[key] != value]
+    """Where what was seen differs from what should be."""
+    usable = usable_tiers(processor)
+    wanted = {"features": processor.features, "tiers": usable, "taken_if_scalar": {"scalar"}}
+    faults = [f"{key}: {seen[key]}, not {sorted(value)}" for key, value in wanted.items() if set(seen[key]) != value]
+    if not {processor.takes} <= set(seen["taken"]) <= usable:
+        faults.append(f"taken: {seen['taken']}, not {processor.takes}")
+    return faults
 
 
-def environment(place: Place, share: str) -> dict[str, str]:
+def environment(place: Place) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name not in ("FASTINFER_ISA", "VIRTUAL_ENV")}
     own["PYTHONPATH"] = os.pathsep.join(place.packages)
     own["PYTHONDONTWRITEBYTECODE"] = "1"
     own["FASTINFER_TEST_PROFILE"] = "emulated"
-    own["FASTINFER_TEST_SHARE"] = share
     return own
 
 
@@ -78,8 +86,7 @@ def pytest(
 ) -> tuple[tuple[str, ...], str]:
     """Faults, and a summary in a line."""
     start = time.monotonic()
-    ignored = [f"--ignore={folder}" for folder in SKIPPED_FOLDERS]
-    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *ignored, *tests]
+    command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *tests]
     log = CACHE / "emulated" / f"{processor.name}.log"
     with log.open("w") as file:
         code = subprocess.run(
@@ -92,10 +99,11 @@ def pytest(
     return (f"pytest ended with {code}", *lines[-60:]), summary
 
 
-def test(processor: Processor, place: Place, share: str, tests: list[str]) -> Outcome:
-    python, variables = write_command(processor, place), environment(place, share)
+def test(processor: Processor, place: Place, tests: list[str]) -> Outcome:
+    python, variables = places.write_command(processor, place), environment(place)
     seen = probe(processor, python, variables)
-    if seen.faults or not processor.tests:
+    tests = tests or [f"tests/{folder}" for folder in processor.folders]
+    if seen.faults or not tests:
         return seen
     faults, summary = pytest(processor, python, variables, tests)
     return Outcome(processor, faults, (*seen.lines, summary), seen.families)
@@ -115,30 +123,24 @@ def report(outcome: Outcome) -> None:
     print("".join(f"    {line}\n" for line in (*outcome.lines, *outcome.faults)), end="", flush=True)
 
 
-def places(processors: list[Processor], arm_wheel: Path | None, x86_wheel: Path | None) -> dict[str, Place]:
+def places_of(processors: list[Processor], arm_wheel: Path | None, x86_wheel: Path | None) -> dict[str, Place]:
     found = {}
     for arch in sorted({processor.arch for processor in processors}):
         wheel = arm_wheel if arch == "aarch64" else x86_wheel
-        if arch == "x86_64" and not wheel and importlib.util.find_spec("fastinfer"):
-            found[arch] = place_of_running_python()
+        if arch == places.HOST and not wheel and importlib.util.find_spec("fastinfer"):
+            found[arch] = places.place_of_running_python()
         else:
-            found[arch] = place_of_wheel(arch, wheel)
+            found[arch] = places.place_of_wheel(arch, wheel)
     return found
-
-
-def share_of(processor: Processor) -> str:
-    """Which i/n of the tests outside tests/kernels: an architecture's processors divide them among themselves."""
-    tested = [p for p in PROCESSORS if p.arch == processor.arch and p.tests]
-    return f"{tested.index(processor) if processor in tested else 0}/{len(tested)}"
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [processor.name for processor in PROCESSORS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these processors")
-    parser.add_argument("--tests", nargs="+", default=["tests"], help="what pytest is given")
-    parser.add_argument("--arm-wheel", type=Path, help="instead of building it")
-    parser.add_argument("--x86-wheel", type=Path, help="instead of what is installed")
+    parser.add_argument("--tests", nargs="+", default=[], help="these tests, not those of processors.py")
+    parser.add_argument("--arm-wheel", type=Path, help="instead of building one")
+    parser.add_argument("--x86-wheel", type=Path, help="instead of building one, or of what is installed")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="processors emulated at once")
     return parser.parse_args()
 
@@ -147,14 +149,14 @@ def main() -> int:
     options = arguments()
     processors = [processor for processor in PROCESSORS if processor.name in options.only]
     try:
-        check_tools(processors)
-        found = places(processors, options.arm_wheel, options.x86_wheel)
+        places.check_tools(processors)
+        found = places_of(processors, options.arm_wheel, options.x86_wheel)
     except SetupError as error:
         print(f"run.py: {error}", file=sys.stderr)
         return 2
     with ThreadPoolExecutor(options.jobs) as pool:
         outcomes = []
-        for outcome in pool.map(lambda p: test(p, found[p.arch], share_of(p), options.tests), processors):
+        for outcome in pool.map(lambda p: test(p, found[p.arch], options.tests), processors):
             report(outcome)
             outcomes.append(outcome)
     lacking = families_without_neon(outcomes)

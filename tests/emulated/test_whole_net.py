@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 import fastinfer
+from assets import DATA, require
 from codebase.project import tier_features
 from fastinfer import demo
 from fastinfer.file import open_model
 from fastinfer.graph.ir import Graph
+from models import nets
 from models.random_nets import RandomNet
 from plan.graphs import Array, evaluate_graph
 
@@ -57,3 +59,11 @@ def test_random_network(isa: str, seed: int) -> None:
     results = list(found.values()) if isinstance(found, dict) else [found]
     for result, exact in zip(results, in_float64(open_model(content).graph, x).values(), strict=True):
         assert_agrees(result, exact)
+
+
+def test_photograph() -> None:
+    """The trained EfficientNet-Lite0 on the best tier."""
+    path = require(DATA / "efficientnet_lite0" / "efficientnet_lite0.onnx")
+    files, labels = nets.photographs(1)
+    scores = fastinfer.load(path)(nets.for_efficientnet(files[0])[None])
+    assert nets.right(scores.reshape(1, -1), labels, 1) == 1

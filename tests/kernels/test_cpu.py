@@ -96,11 +96,13 @@ def test_a_model_cannot_lift_the_cap() -> None:
     assert "FASTINFER_ISA" in message
 
 
+@pytest.mark.native
 @pytest.mark.parametrize("threads", ["1", "3", "256"])
 def test_number_of_threads(threads: str) -> None:
     assert ask("print(c['threads'])", FASTINFER_NUM_THREADS=threads) == threads
 
 
+@pytest.mark.native
 @pytest.mark.parametrize("threads", ["0", "-1", "two", "1.5", "257", "99999999999999999999"])
 def test_bad_number_of_threads(threads: str) -> None:
     message = ask("", FASTINFER_NUM_THREADS=threads)

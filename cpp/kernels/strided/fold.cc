@@ -114,9 +114,7 @@ struct Min : Sum {
 };
 
 // What becomes of an accumulator at the end.
-struct Stay {
-  static constexpr bool stays = true;
-};
+struct Stay {};
 struct Mean {
   template <class A>
   static A last(A a, int64_t count, double) {

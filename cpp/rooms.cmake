@@ -19,4 +19,5 @@ fi_room(strided SOURCES iterator.cc row.cc convert.cc copy.cc transpose.cc fill.
         gather.cc scatter.cc one_hot.cc topk.cc pool_nd.cc dynamic.cc non_max_suppression.cc table.cc)
 fi_room(im2col SOURCES offsets.cc mec.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(depthwise SOURCES table.cc ref.cc TIER_SOURCES kernels.cc)
+fi_room(grouped SOURCES pack.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(winograd SOURCES run.cc weights.cc bound.cc table.cc ref.cc TIER_SOURCES kernels.cc)

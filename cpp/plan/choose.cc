@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "plan/choose_grouped.h"
 #include "plan/choose_lowered.h"
 #include "plan/choose_winograd.h"
 #include "simd/tier.h"
@@ -12,17 +13,18 @@
 namespace fi::plan {
 namespace {
 
-const char* const kAlgorithms[] = {"depthwise",    "pointwise",   "indirect", "im2col",
-                                   "mec",          "gemm",        "naive",    "winograd_f23",
-                                   "winograd_f43", "winograd_f63"};
+const char* const kAlgorithms[] = {"depthwise",    "grouped",      "pointwise",   "indirect",
+                                   "im2col",       "mec",          "gemm",        "naive",
+                                   "winograd_f23", "winograd_f43", "winograd_f63"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
 constexpr double kGemmEfficiency = 0.85;
 constexpr double kDepthwiseEfficiency = 0.45;
 constexpr double kTapCycles = 1.5;  // offsets form: address of one tap of one row, per column panel
-constexpr double kPanelColumns = 48;  // columns that one pass over the lhs makes
-constexpr double kLeastColumns = 16;  // narrower outputs waste the rest of a vector
+constexpr double kGroupTapCycles = 11;  // the same where groups make the taps short
+constexpr double kPanelColumns = 48;    // columns that one pass over the lhs makes
+constexpr double kLeastColumns = 16;    // narrower outputs waste the rest of a vector
 
 std::string in_cycles(double cycles) {
   char text[32];
@@ -68,8 +70,9 @@ Candidate pointwise(const ConvQuery& q, const Machine& machine) {
 
 Candidate indirect(const ConvQuery& q, const Machine& machine) {
   const double taps = static_cast<double>(q.window.taps());
+  const double tap_cycles = q.groups == 1 ? kTapCycles : kGroupTapCycles;
   Candidate c{"indirect",
-              gemm_cycles(q, machine) + output_pixels(q) * taps * panels(q) * kTapCycles};
+              gemm_cycles(q, machine) + output_pixels(q) * taps * panels(q) * tap_cycles};
   if (q.input_bytes >= std::numeric_limits<int32_t>::max()) {
     c.refusal = "the input is over 2 GiB, beyond 32-bit offsets";
   }
@@ -139,9 +142,9 @@ Choice choose(const std::vector<Candidate>& candidates, const std::string& force
 }
 
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine) {
-  std::vector<Candidate> all = {depthwise(query, machine), pointwise(query, machine),
-                                indirect(query, machine), im2col_candidate(query, machine),
-                                mec_candidate(query, machine)};
+  std::vector<Candidate> all = {depthwise(query, machine),        grouped_candidate(query, machine),
+                                pointwise(query, machine),        indirect(query, machine),
+                                im2col_candidate(query, machine), mec_candidate(query, machine)};
   for (Candidate& c : winograd_candidates(query, machine)) all.push_back(std::move(c));
   return all;
 }

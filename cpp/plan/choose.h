@@ -53,7 +53,7 @@ struct ConvQuery {
 /// Estimated cycles of the convolution's product alone, whatever brings its left-hand side.
 double gemm_cycles(const ConvQuery& query, const Machine& machine);
 
-/// depthwise, pointwise, indirect, im2col, mec, winograd_f23, winograd_f43, winograd_f63.
+/// depthwise, grouped, pointwise, indirect, im2col, mec, winograd_f23, winograd_f43, winograd_f63.
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
 
 /// Whether some operator knows an algorithm of that name.

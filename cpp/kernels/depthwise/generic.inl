@@ -1,8 +1,9 @@
 // Any window, stride, dilation and multiplier: one output pixel at a time. Include after FI_VEC_H.
 #pragma once
 
-#include "kernels/depthwise/epilogue.inl"
-#include "kernels/depthwise/span.h"
+#include "kernels/depthwise/depthwise.h"
+#include "kernels/span.h"
+#include "simd/epilogue.inl"
 
 namespace fi::depthwise {
 namespace {
@@ -84,7 +85,8 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy,
     } else {
       run_multiplier(pixel, input.channels, convolution.multiplier, finish);
     }
-    if (is_curve(convolution.activation.kind)) activate_pixels(convolution, pixel.y, 1);
+    if (is_curve(convolution.activation.kind))
+      activate_pixels(convolution.activation, convolution.output.channels, 1, pixel.y, 0);
   }
 }
 

@@ -4,8 +4,9 @@
 // read only those that exist. Include after FI_VEC_H.
 #pragma once
 
-#include "kernels/depthwise/epilogue.inl"
-#include "kernels/depthwise/span.h"
+#include "kernels/depthwise/depthwise.h"
+#include "kernels/span.h"
+#include "simd/epilogue.inl"
 
 namespace fi::depthwise {
 namespace {
@@ -35,24 +36,6 @@ struct Patch {
   const float* residual;
   int64_t residual_stride;
 };
-
-// GCC must be held back twice: it would load an input again for each of its multiply-adds, and
-// would prepare dozens of addresses before the loop over channels, spilling them all. These make it
-// take a value as it is.
-FI_INLINE void hold(f32v& x) {
-#if defined(__x86_64__)
-  asm("" : "+v"(x.v));
-#elif defined(__aarch64__)
-  asm("" : "+w"(x.v));
-#else
-  (void)x;
-#endif
-}
-template <class T>
-FI_INLINE T hold_scalar(T x) {
-  asm volatile("" : "+r"(x));
-  return x;
-}
 
 /// sum(t) += rows . weights for one vector of channels, in the order of taps for every t.
 template <int K, int S, bool checked, bool tail>
@@ -145,7 +128,8 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy,
     } else {
       run_patch<K, S, true>(patch, finish, channels);
     }
-    if (is_curve(convolution.activation.kind)) activate_pixels(convolution, patch.y, patch.outputs);
+    if (is_curve(convolution.activation.kind))
+      activate_pixels(convolution.activation, channels, patch.outputs, patch.y, patch.y_stride);
   }
 }
 

@@ -32,6 +32,7 @@ std::unique_ptr<Operator> make(const std::string& algorithm, const ConvProblem& 
                                const Filter& filter, PrepareContext& context) {
   if (algorithm == "depthwise") return make_depthwise_convolution(problem, filter, context);
   if (algorithm == "mec") return make_mec_convolution(problem, filter, context);
+  if (algorithm == "grouped") return make_grouped_convolution(problem, filter, context);
   for (const int m : {2, 4, 6}) {
     if (algorithm == "winograd_f" + std::to_string(m) + "3")
       return make_winograd_convolution(m, problem, filter, context);

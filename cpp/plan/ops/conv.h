@@ -66,6 +66,8 @@ std::unique_ptr<Operator> make_gemm_convolution(LhsSource source, const ConvProb
                                                 const Filter& filter, PrepareContext& context);
 std::unique_ptr<Operator> make_depthwise_convolution(const ConvProblem& problem,
                                                      const Filter& filter, PrepareContext& context);
+std::unique_ptr<Operator> make_grouped_convolution(const ConvProblem& problem, const Filter& filter,
+                                                   PrepareContext& context);
 
 std::unique_ptr<Operator> make_mec_convolution(const ConvProblem& problem, const Filter& filter,
                                                PrepareContext& context);

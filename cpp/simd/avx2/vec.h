@@ -69,6 +69,14 @@ FI_INLINE float reduce_max(f32v a) {
   return _mm_cvtss_f32(_mm_max_ss(s, _mm_movehdup_ps(s)));
 }
 
+struct permv {
+  __m256i v;
+};
+FI_INLINE permv permutation(const int32_t* from) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))};
+}
+FI_INLINE f32v permute(f32v a, permv p) { return {_mm256_permutevar8x32_ps(a.v, p.v)}; }
+
 FI_INLINE s32v splat_s32(int32_t x) { return {_mm256_set1_epi32(x)}; }
 FI_INLINE s32v to_s32(f32v a) { return {_mm256_cvtps_epi32(a.v)}; }  // nearest even
 FI_INLINE f32v to_f32(s32v a) { return {_mm256_cvtepi32_ps(a.v)}; }

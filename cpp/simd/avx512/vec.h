@@ -58,6 +58,13 @@ FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {_mm512_mask_blend_ps(m.
 FI_INLINE float reduce_add(f32v a) { return _mm512_reduce_add_ps(a.v); }
 FI_INLINE float reduce_max(f32v a) { return _mm512_reduce_max_ps(a.v); }
 
+/// permute(a, permutation(from)): lane l is lane from[l] of a.
+struct permv {
+  __m512i v;
+};
+FI_INLINE permv permutation(const int32_t* from) { return {_mm512_loadu_si512(from)}; }
+FI_INLINE f32v permute(f32v a, permv p) { return {_mm512_permutexvar_ps(p.v, a.v)}; }
+
 FI_INLINE s32v splat_s32(int32_t x) { return {_mm512_set1_epi32(x)}; }
 FI_INLINE s32v to_s32(f32v a) { return {_mm512_cvtps_epi32(a.v)}; }  // nearest even
 FI_INLINE f32v to_f32(s32v a) { return {_mm512_cvtepi32_ps(a.v)}; }

@@ -63,6 +63,17 @@ FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {vbslq_f32(m.v, a.v, b.v
 FI_INLINE float reduce_add(f32v a) { return vaddvq_f32(a.v); }
 FI_INLINE float reduce_max(f32v a) { return vmaxvq_f32(a.v); }
 
+struct permv {
+  uint8x16_t v;
+};  // by bytes
+FI_INLINE permv permutation(const int32_t* from) {
+  const uint32x4_t bytes = vmulq_n_u32(vreinterpretq_u32_s32(vld1q_s32(from)), 0x04040404u);
+  return {vreinterpretq_u8_u32(vaddq_u32(bytes, vdupq_n_u32(0x03020100u)))};
+}
+FI_INLINE f32v permute(f32v a, permv p) {
+  return {vreinterpretq_f32_u8(vqtbl1q_u8(vreinterpretq_u8_f32(a.v), p.v))};
+}
+
 FI_INLINE s32v splat_s32(int32_t x) { return {vdupq_n_s32(x)}; }
 FI_INLINE s32v to_s32(f32v a) { return {vcvtnq_s32_f32(a.v)}; }  // nearest even
 FI_INLINE f32v to_f32(s32v a) { return {vcvtq_f32_s32(a.v)}; }

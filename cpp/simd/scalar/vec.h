@@ -105,6 +105,14 @@ FI_INLINE float reduce_max(f32v a) {
   return x > y ? x : y;
 }
 
+struct permv {
+  int32_t from[kLanes];
+};
+FI_INLINE permv permutation(const int32_t* from) { return {{from[0], from[1], from[2], from[3]}}; }
+FI_INLINE f32v permute(f32v a, permv p) {
+  return {f32x4{a.v[p.from[0]], a.v[p.from[1]], a.v[p.from[2]], a.v[p.from[3]]}};
+}
+
 FI_INLINE s32v to_s32(f32v a) {
   return {__builtin_convertvector(round_even(a).v, s32x4)};
 }  // nearest even

@@ -1,10 +1,9 @@
-// What every row does with its sums. Include after FI_VEC_H.
+// What kernels that keep their sums in registers do with them. Include after FI_VEC_H.
 #pragma once
 
-#include "kernels/depthwise/depthwise.h"
 #include "simd/activation.inl"
 
-namespace fi::depthwise {
+namespace fi {
 namespace {
 
 FI_INLINE f32v load_lanes(const float* p, int lanes) {
@@ -40,16 +39,34 @@ struct Finish {
   }
 };
 
-/// The other activations, over pixels just written.
-FI_INLINE void activate_pixels(const Convolution& convolution, float* y, int64_t pixels) {
-  const int64_t channels = convolution.output.channels;
-  for (int64_t p = 0; p < pixels; ++p, y += convolution.output.pixel_stride) {
+/// The other activations, over the channels of pixels just written.
+FI_INLINE void activate_pixels(const Activation& activation, int64_t channels, int64_t pixels,
+                               float* y, int64_t pixel_stride) {
+  for (int64_t p = 0; p < pixels; ++p, y += pixel_stride) {
     for (int64_t c = 0; c < channels; c += kLanes) {
       const int lanes = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
-      store_lanes(y + c, activate(load_lanes(y + c, lanes), convolution.activation), lanes);
+      store_lanes(y + c, activate(load_lanes(y + c, lanes), activation), lanes);
     }
   }
 }
 
+// GCC must be held back twice: it would load an input again for each of its multiply-adds, and
+// would prepare dozens of addresses before the loop over channels, spilling them all. These make it
+// take a value as it is.
+FI_INLINE void hold(f32v& x) {
+#if defined(__x86_64__)
+  asm("" : "+v"(x.v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(x.v));
+#else
+  (void)x;
+#endif
+}
+template <class T>
+FI_INLINE T hold_scalar(T x) {
+  asm volatile("" : "+r"(x));
+  return x;
+}
+
 }  // namespace
-}  // namespace fi::depthwise
+}  // namespace fi

@@ -5,7 +5,7 @@
 
 #include "base/inline.h"
 
-namespace fi::depthwise {
+namespace fi {
 
 /// Positions [begin, end) are valid; the others are padding.
 struct Span {
@@ -21,4 +21,4 @@ FI_INLINE Span inside(int64_t start, int64_t step, int64_t count, int64_t size) 
   return {begin, end};
 }
 
-}  // namespace fi::depthwise
+}  // namespace fi

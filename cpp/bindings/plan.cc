@@ -105,8 +105,11 @@ class BoundPlan {
     const plan::Step& step = plan_->program().steps[number];
     const plan::StepReport& report = plan_->report(number);
     const plan::Tensor& y = plan_->program().tensors[step.outputs[0]];
-    py::dict row, refused;
+    py::dict row, refused, candidates;
     for (const auto& [candidate, reason] : report.refused) refused[py::str(candidate)] = reason;
+    for (const auto& [candidate, cycles] : report.candidates) {
+      candidates[py::str(candidate)] = cycles;
+    }
     row["op"] = step.op;
     row["name"] = step.name;
     row["shape"] = py::tuple(py::cast(std::vector<int64_t>(y.shape, y.shape + y.rank)));
@@ -121,6 +124,7 @@ class BoundPlan {
     for (const auto& [candidate, bytes] : report.lowered_bytes) lowered[py::str(candidate)] = bytes;
     row["lowered_bytes"] = lowered;
     row["scratch_bytes"] = report.scratch_bytes;
+    row["candidates"] = candidates;
     row["slow"] = report.slow;
     row["group"] = plan_->group(number);
     row["stripe_rows"] = plan_->stripe_rows(number);
@@ -136,12 +140,14 @@ class BoundPlan {
 BoundPlan prepare(const py::object& program, ModelWeights& weights,
                   const std::optional<std::string>& isa, int threads,
                   const std::map<std::string, std::string>& algorithms,
-                  std::optional<int64_t> memory_limit) {
+                  std::optional<int64_t> memory_limit,
+                  const std::map<int64_t, std::pair<std::string, std::string>>& tuned) {
   plan::Options options;
   options.features = cpu::usable_under(isa.value_or(""));
   if (threads > cpu::kMaxThreads) throw Error(ErrorKind::value, "too many threads");
   options.threads = threads > 0 ? threads : cpu::default_threads();
   options.algorithms = algorithms;
+  for (const auto& [step, wish] : tuned) options.tuned[step] = {wish.first, wish.second};
   if (memory_limit && *memory_limit > 0) options.memory_limit = *memory_limit;
   plan::Program records = program_of(program, weights);
   py::gil_scoped_release unlocked;
@@ -176,8 +182,10 @@ void bind_plan(py::module_& module) {
   module.def("prepare", &prepare, py::arg("program"), py::arg("cache"), py::arg("isa") = py::none(),
              py::arg("threads") = 0, py::arg("algorithms") = std::map<std::string, std::string>(),
              py::arg("memory_limit") = py::none(),
+             py::arg("tuned") = std::map<int64_t, std::pair<std::string, std::string>>(),
              "Checks, chooses, packs and places a program. threads 0: as many as usable; "
-             "memory_limit None: no limit.");
+             "memory_limit None: no limit; tuned: step number -> (algorithm, why), taken where it "
+             "can be.");
   module.def("_place_arena", &place_arena, py::arg("items"),
              "(bytes, first group, last group) of each buffer -> (arena bytes, offsets).");
 }

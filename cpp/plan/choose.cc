@@ -101,7 +101,7 @@ Machine machine_of(FeatureMask features) {
   return {4, 8};
 }
 
-Choice choose(const std::vector<Candidate>& candidates, const std::string& forced) {
+Choice choose(const std::vector<Candidate>& candidates, const Wish& wish) {
   Choice choice;
   for (const Candidate& c : candidates) {
     if (c.lowered_bytes > 0) choice.lowered_bytes.emplace_back(c.algorithm, c.lowered_bytes);
@@ -110,6 +110,7 @@ Choice choose(const std::vector<Candidate>& candidates, const std::string& force
   const Candidate* second = nullptr;
   for (const Candidate& c : candidates) {
     if (!c.refusal.empty() || !c.inaccurate.empty()) continue;
+    choice.candidates.emplace_back(c.algorithm, c.cycles);
     if (!best || c.cycles < best->cycles) {
       second = best;
       best = &c;
@@ -125,20 +126,34 @@ Choice choose(const std::vector<Candidate>& candidates, const std::string& force
                             in_cycles(second->cycles)
                       : "the only one that can";
   for (const Candidate& c : candidates) {
-    if (c.algorithm == forced && c.refusal.empty()) {
+    if (c.algorithm != wish.algorithm || !c.refusal.empty()) continue;
+    if (wish.tuned.empty()) {
       best = &c;
       choice.forced = true;
       choice.why = "asked for";
+      choice.candidates = {{c.algorithm, c.cycles}};
+    } else if (c.inaccurate.empty()) {
+      best = &c;
+      choice.why = wish.tuned;
     }
   }
   choice.algorithm = best->algorithm;
+  const char* const slower =
+      choice.why == wish.tuned ? "timed slower, estimated " : "estimated slower, ";
   for (const Candidate& c : candidates) {
     if (&c == best) continue;
     const std::string& reason = c.refusal.empty() ? c.inaccurate : c.refusal;
-    choice.refused.emplace_back(
-        c.algorithm, reason.empty() ? "estimated slower, " + in_cycles(c.cycles) : reason);
+    choice.refused.emplace_back(c.algorithm,
+                                reason.empty() ? slower + in_cycles(c.cycles) : reason);
   }
   return choice;
+}
+
+void Choice::tell(StepReport& report) const {
+  report.why = why;
+  report.refused = refused;
+  report.candidates = candidates;
+  report.lowered_bytes = lowered_bytes;
 }
 
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine) {

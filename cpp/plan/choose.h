@@ -8,6 +8,7 @@
 
 #include "base/features.h"
 #include "base/window.h"
+#include "plan/operator.h"
 
 namespace fi::plan {
 
@@ -26,17 +27,27 @@ struct Candidate {
   int64_t lowered_bytes = 0;    // of the matrix that one image is lowered to; 0: to none
 };
 
+/// What is asked for at a step. Empty algorithm: nothing.
+struct Wish {
+  std::string algorithm;
+  std::string tuned = {};  // not empty: what timing found, to be taken only where accurate
+};
+
 struct Choice {
   std::string algorithm;
   std::string why;
   std::vector<std::pair<std::string, std::string>> refused;    // the others, each with its reason
   std::vector<std::pair<std::string, int64_t>> lowered_bytes;  // of the candidates that lower
   bool forced = false;
+  std::vector<std::pair<std::string, double>> candidates;  // that might be taken, and their cycles
+
+  /// What a step's report says of it.
+  void tell(StepReport& report) const;
 };
 
-/// The cheapest candidate that is neither refused nor inaccurate, or `forced` if that can do it.
-/// Empty algorithm: none can.
-Choice choose(const std::vector<Candidate>& candidates, const std::string& forced);
+/// The cheapest candidate that is neither refused nor inaccurate, or the one wished for if that can
+/// do it. Empty algorithm: none can.
+Choice choose(const std::vector<Candidate>& candidates, const Wish& wish);
 
 /// A convolution as seen by the cost model.
 struct ConvQuery {

@@ -22,6 +22,7 @@ struct StepReport {
   int64_t bytes = 0;  // compulsory traffic: inputs, outputs, weights as stored
   std::string why;
   std::vector<std::pair<std::string, std::string>> refused;  // candidate, reason
+  std::vector<std::pair<std::string, double>> candidates;    // taken or not, and estimated cycles
   /// Bytes of the matrix that one image is lowered to, by each candidate that makes one.
   std::vector<std::pair<std::string, int64_t>> lowered_bytes;
   int64_t scratch_bytes = 0;  // what one thread holds meanwhile

@@ -29,12 +29,13 @@ std::shared_ptr<const float> decoded(const WeightPtr& weight) {
   return {buffer, buffer->as<const float>()};
 }
 
-std::string PrepareContext::forced(const Step& step) const {
+Wish PrepareContext::forced(const Step& step) const {
   for (const std::string& key : {step.name, std::string("*")}) {
     auto found = options_.algorithms.find(key);
-    if (found != options_.algorithms.end()) return found->second;
+    if (found != options_.algorithms.end()) return {found->second};
   }
-  return {};
+  const auto found = options_.tuned.find(&step - program_.steps.data());
+  return found == options_.tuned.end() ? Wish{} : found->second;
 }
 
 void PrepareContext::check_forced() const {

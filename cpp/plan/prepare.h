@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/features.h"
+#include "plan/choose.h"
 #include "plan/operator.h"
 #include "plan/program.h"
 #include "plan/weight_cache.h"
@@ -29,6 +30,7 @@ struct Options {
   int threads = 1;
   int64_t memory_limit = INT64_MAX;               // bytes of one arena with its scratch
   std::map<std::string, std::string> algorithms;  // step name or "*" -> algorithm
+  std::map<int64_t, Wish> tuned;                  // step number -> what timing found
 };
 
 /// The given operators bound to memory, ready to run. Throws Error.
@@ -38,13 +40,16 @@ std::shared_ptr<const Plan> prepare(Program program, std::shared_ptr<WeightCache
 class PrepareContext {
  public:
   PrepareContext(const Program& program, WeightCache& cache, const Options& options)
-      : options_(options), cache_(cache), next_buffer_(static_cast<int>(program.buffers.size())) {}
+      : program_(program),
+        options_(options),
+        cache_(cache),
+        next_buffer_(static_cast<int>(program.buffers.size())) {}
 
   FeatureMask features() const { return options_.features; }
   int threads() const { return options_.threads; }
 
-  /// The algorithm that the caller asks for at this step; empty: free choice.
-  std::string forced(const Step& step) const;
+  /// The algorithm that the caller asks for at this step, else the one that timing found.
+  Wish forced(const Step& step) const;
   /// Tells that a forced algorithm was taken.
   void applied(const std::string& algorithm) { applied_.insert(algorithm); }
   /// Throws Error(value) for a forced algorithm that is unknown or applied to no step.
@@ -61,6 +66,7 @@ class PrepareContext {
   int64_t packed_bytes() const { return packed_bytes_; }
 
  private:
+  const Program& program_;
   const Options& options_;
   WeightCache& cache_;
   int next_buffer_;

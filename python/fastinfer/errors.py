@@ -18,6 +18,7 @@ __all__ = [
     "ShapeError",
     "TensorSizeError",
     "TruncatedFileError",
+    "TuningCacheWarning",
     "UnsupportedOperatorError",
 ]
 
@@ -122,3 +123,7 @@ class MemoryLimitError(FastinferError):
 
 class IsaError(FastinferError):
     """An instruction-set tier is unknown, or cannot be used on this machine."""
+
+
+class TuningCacheWarning(UserWarning):
+    """The file that keeps what tuning found cannot be read or written; it is ignored."""

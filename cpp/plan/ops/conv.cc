@@ -121,9 +121,7 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
   if (choice.forced) context.applied(choice.algorithm);
   auto op = make(choice.algorithm, problem, filter, context);
   op->report().macs = problem.pixels() * problem.y.image.channels * problem.k();
-  op->report().why = choice.why;
-  op->report().refused = choice.refused;
-  op->report().lowered_bytes = choice.lowered_bytes;
+  choice.tell(op->report());
   return op;
 }
 

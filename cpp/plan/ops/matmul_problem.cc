@@ -199,8 +199,7 @@ std::unique_ptr<Operator> prepare_matmul(const Program& program, const Step& ste
                 : make_naive_matmul(step, matmul_problem(program, step, false));
   op->report().macs = problem.batches() * problem.m * problem.n * problem.k;
   op->report().slow = choice.algorithm == "naive" && op->report().macs > kMuchWork;
-  op->report().why = choice.why;
-  op->report().refused = choice.refused;
+  choice.tell(op->report());
   return op;
 }
 

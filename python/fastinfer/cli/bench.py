@@ -35,11 +35,12 @@ def bench(
     runs: Annotated[int, typer.Option(help="Answers to time.", min=1)] = 100,
     threads: common.Threads = None,
     isa: common.Isa = None,
+    tune: common.Tune = False,
     as_json: common.Json = False,
 ) -> None:
     """Time a model: minimum, median and 95th percentile of many answers."""
     start = time.perf_counter()
-    m = fastinfer.load(model, threads=threads, isa=isa)
+    m = fastinfer.load(model, threads=threads, isa=isa, tune=tune)
     inputs = common.model_inputs(m, input, shape)
     m.run(inputs)
     first = time.perf_counter() - start

@@ -29,6 +29,9 @@ R = TypeVar("R")
 ModelPath = Annotated[Path, typer.Argument(help="An ONNX file, or a Deep-Compression .net file.", show_default=False)]
 Threads = Annotated[int | None, typer.Option(help="Threads to use; all usable processors by default.", min=1)]
 Isa = Annotated[str | None, typer.Option(help="Use no instructions beyond this tier: scalar, avx2, avx512, neon.")]
+Tune = Annotated[
+    bool, typer.Option("--tune", help="Time what each layer could run on, take the fastest, and remember.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
 Shapes = Annotated[
     list[str] | None, typer.Option("--shape", help="NAME=1x3x224x224, where the model leaves sizes open.")

@@ -23,10 +23,11 @@ def run(
     top: Annotated[int, typer.Option(help="Largest elements to show of each output.", min=0)] = 5,
     threads: common.Threads = None,
     isa: common.Isa = None,
+    tune: common.Tune = False,
     as_json: common.Json = False,
 ) -> None:
     """Run a model once, on .npy files or random numbers, and show its outputs."""
-    m = fastinfer.load(model, threads=threads, isa=isa)
+    m = fastinfer.load(model, threads=threads, isa=isa, tune=tune)
     answers = m.run(common.model_inputs(m, input, shape))
     if output is not None:
         _save(output, answers)

@@ -15,6 +15,7 @@ from fastinfer.session.binding import Binder, NeedFeed
 from fastinfer.session.engine import Engine
 from fastinfer.session.locks import ForkSafeLock
 from fastinfer.session.options import Options
+from fastinfer.session.tuning import Tuner
 
 Result = TypeVar("Result")
 
@@ -22,8 +23,10 @@ Result = TypeVar("Result")
 class Engines:
     """Picks the engine by the inputs. The freed one is made when first needed, if samples are proven independent."""
 
-    def __init__(self, graph: Graph, declared: Sequence[ValueInfo], options: Options) -> None:
-        self.main = Engine(graph, options)
+    def __init__(
+        self, graph: Graph, declared: Sequence[ValueInfo], options: Options, tuner: Tuner | None = None
+    ) -> None:
+        self.main = Engine(graph, options, tuner=tuner)
         self._declared = declared
         self._freed: Engine | FastinferError | None = None
         self._lock = ForkSafeLock()
@@ -96,4 +99,4 @@ class Engines:
             return error
         if not same_per_sample(one, two, freed):
             return ShapeError("the outputs do not carry the samples along their first axis")
-        return Engine(freed, self.main.options, self.main.cache)
+        return Engine(freed, self.main.options, self.main.cache, self.main.tuner)

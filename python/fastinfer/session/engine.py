@@ -13,13 +13,16 @@ from fastinfer import _core
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Graph, Node, TensorType, ValueInfo
 from fastinfer.graph.weight import Array
+from fastinfer.plan.records import Program
 from fastinfer.plan.report import PlanRow, plan_rows
 from fastinfer.session.binding import Binder, NeedFeed, Stage
 from fastinfer.session.core_errors import core_errors
 from fastinfer.session.locks import ForkSafeLock
 from fastinfer.session.options import Options
+from fastinfer.session.tuning import Tuner, Wishes
 
 PLANS_KEPT = 16  # stages of one model; the least recently used goes
+TUNING_CACHE = 1 << 30  # bytes of packed weights kept for the next candidates while timing
 WEIGHT_CACHE = 1 << 36  # bytes of packed weights that one model's plans share
 
 
@@ -41,8 +44,11 @@ class StageRun:
 class Engine:
     """Runs one optimized graph; concurrent calls are fine. Only making a plan takes the lock."""
 
-    def __init__(self, graph: Graph, options: Options, cache: _core.WeightCache | None = None) -> None:
+    def __init__(
+        self, graph: Graph, options: Options, cache: _core.WeightCache | None = None, tuner: Tuner | None = None
+    ) -> None:
         self.graph = graph
+        self.tuner = tuner
         self.options = options
         self._binder = Binder(graph, options.memory_limit)
         self.cache = cache or _core.WeightCache(WEIGHT_CACHE)
@@ -146,13 +152,28 @@ class Engine:
         stage = self._binder.bind(start, types, fed)
         if stage.program is None:
             return PreparedStage(stage, None)
-        options = self.options
-        with core_errors(self.graph.file):
-            plan = _core.prepare(
-                stage.program, self.cache, options.isa, options.threads, dict(options.algorithms), options.memory_limit
-            )
+        wishes: Wishes = {}
+        if self.tuner is not None:
+            wishes = self._tune(self.tuner, stage.program, stage, env)
+        plan = self._core_plan(stage.program, self.cache, wishes)
         self._slow += [row for row in plan_rows(stage.program, plan.report()) if row.slow]
         return PreparedStage(stage, plan)
+
+    def _core_plan(self, program: Program, cache: _core.WeightCache, wishes: Wishes) -> _core.Plan:
+        options = self.options
+        with core_errors(self.graph.file):
+            return _core.prepare(
+                program, cache, options.isa, options.threads, dict(options.algorithms), options.memory_limit, wishes
+            )
+
+    def _tune(self, tuner: Tuner, program: Program, stage: Stage, env: Mapping[str, Array]) -> Wishes:
+        """What timing says, now or in the past. Packed weights of the algorithms that lose are dropped."""
+        cache = _core.WeightCache(TUNING_CACHE)
+        inputs = [env[name] for name in stage.inputs]
+        outputs = [np.empty(kind.shape, kind.dtype.numpy) for _, kind in stage.outputs]
+        shapes = ";".join(f"{name}:{'x'.join(map(str, array.shape))}" for name, array in sorted(env.items()))
+        with core_errors(self.graph.file):
+            return tuner.wishes(program, shapes, lambda w: self._core_plan(program, cache, w), inputs, outputs)
 
     def take_slow_steps(self) -> list[PlanRow]:
         """The slow steps of plans made since the last call."""

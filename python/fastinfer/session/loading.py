@@ -22,6 +22,7 @@ def load(
     weights: str = "auto",
     memory_limit: int | None = None,
     algorithm: str | Mapping[str, str] | None = None,
+    tune: bool = False,
 ) -> Model:
     """Read an ONNX file, a `.fi` file or the Deep-Compression SqueezeNet (a path, or its bytes); make it ready to run.
 
@@ -29,15 +30,21 @@ def load(
     by name (scalar, avx2, avx512, neon; default: FASTINFER_ISA, else the best that the CPU has). weights: auto,
     compressed (keep the form that they are stored in) or dense (decode them now). memory_limit: bytes that one plan may
     take (default 16 GiB). algorithm: restrict the choice, one name for all steps that have it, or names by step.
+    tune: when a plan is made (now, if the model says its inputs' shapes), time the algorithms that each step could take
+    and take the fastest; what is found is kept in a file under FASTINFER_CACHE (default: the user's cache folder), and
+    the next time read from there.
 
     Raises ModelFileNotFoundError, FileFormatError and its subclasses, UnsupportedOperatorError (listing all of them),
     GraphError, CyclicGraphError, AttributeValueError, DTypeError, IsaError, ArgumentError.
     """
     config = build_config()
-    options = Options.checked(threads, isa, weights, memory_limit, algorithm, config["threads"])
+    options = Options.checked(threads, isa, weights, memory_limit, algorithm, config["threads"], tune)
     if isa is not None:
         _check_isa(isa, config)
-    return load_with(model, options)
+    m = load_with(model, options)
+    if tune and m.shapes_known():
+        m.plan()
+    return m
 
 
 def load_with(model: PathOrBytes, options: Options) -> Model:

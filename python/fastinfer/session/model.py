@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,8 @@ from fastinfer.session.arrays import check_shape, layout_of, name_arguments, to_
 from fastinfer.session.batch import Engines
 from fastinfer.session.inspect import plan_of, profile_of
 from fastinfer.session.options import Options, integer
+from fastinfer.session.picks import PickFile, machine
+from fastinfer.session.tuning import Tuner
 
 Result = npt.NDArray[Any] | dict[str, npt.NDArray[Any]]
 
@@ -53,7 +56,7 @@ class Model:
         self._file = file
         self._options = options
         self._declared = tuple(file.graph.inputs)
-        self._engines = Engines(graph, self._declared, options)
+        self._engines = Engines(graph, self._declared, options, self._tuner() if options.tune else None)
         self._warned = False
 
     def __repr__(self) -> str:
@@ -127,6 +130,16 @@ class Model:
             path = os.path.abspath(str(self._file.source.path))
             return reload, (path, options)
         return reload, (self._file.content(), options)
+
+    def shapes_known(self) -> bool:
+        """Whether plan() and profile() can do without being given shapes."""
+        shapes = [info.shape for info in self._declared]
+        return all(shape is not None and not any(isinstance(n, str) for n in shape[1:]) for shape in shapes)
+
+    def _tuner(self) -> Tuner:
+        name = self._file.source.path
+        model = hashlib.sha256(self._file.source.buffer).hexdigest()
+        return Tuner(PickFile(model, machine(self._options)), os.path.basename(name) if name else "")
 
     # Arguments
 

@@ -20,6 +20,7 @@ class Options:
     weights: str = "auto"
     memory_limit: int = MEMORY_LIMIT
     algorithms: tuple[tuple[str, str], ...] = ()  # (step name or "*", algorithm)
+    tune: bool = False
 
     @classmethod
     def checked(
@@ -30,15 +31,18 @@ class Options:
         memory_limit: int | None,
         algorithm: str | Mapping[str, str] | None,
         default_threads: int,
+        tune: bool = False,
     ) -> Options:
         """Defaults filled in; ArgumentError for what is no such option."""
         if isa is not None and not isinstance(isa, str):
             raise ArgumentError(f"isa is the name of a tier, not {isa!r}")
         if not isinstance(weights, str) or weights not in WEIGHT_FORMS:
             raise ArgumentError(f"weights is one of {', '.join(WEIGHT_FORMS)}, not {weights!r}")
+        if not isinstance(tune, bool):
+            raise ArgumentError(f"tune is True or False, not {tune!r}")
         limit = MEMORY_LIMIT if memory_limit is None else integer("memory_limit", memory_limit, 1, 1 << 62)
         number = default_threads if threads is None else integer("threads", threads, 1, _THREADS)
-        return cls(number, isa, weights, limit, _algorithms(algorithm))
+        return cls(number, isa, weights, limit, _algorithms(algorithm), tune)
 
 
 def _algorithms(algorithm: str | Mapping[str, str] | None) -> tuple[tuple[str, str], ...]:

@@ -48,6 +48,8 @@ def test_reductions_of_floats(data: st.DataObject, shape: tuple[int, ...], dtype
     values = random_array(seed, shape, dtype)
     if name == "log_sum":
         values = np.abs(values) + np.array(0.5, dtype)
+    if name == "prod":  # the order of the factors must not decide whether a partial product overflows
+        values = (np.sign(values) * np.exp2(np.clip(values, -8, 8) / max(1, values.size / 100))).astype(dtype)
     x, axes = broadcast(data, values), axes_of(data, len(shape))
     y = output(data, kept(shape, axes), dtype)
     run("reduce", x=x, y=y.view, function=name, split=True)

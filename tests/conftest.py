@@ -1,5 +1,5 @@
-"""How much is tested. FASTINFER_TEST_PROFILE=emulated: a share of the random examples, and no comparison with
-onnxruntime, as emulation is slow."""
+"""How much is tested. FASTINFER_TEST_PROFILE=emulated: a share of the random examples, always the same, and nothing
+beside onnxruntime, as emulation is slow. FASTINFER_TEST_ELSEWHERE=tiers: their rows were tested on another processor."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 EMULATED = os.environ.get("FASTINFER_TEST_PROFILE") == "emulated"
 DIVISOR, FEWEST = 12, 4  # of random examples
+ELSEWHERE = os.environ.get("FASTINFER_TEST_ELSEWHERE", "").split()
 if EMULATED:
     sys.modules["onnxruntime"] = None  # type: ignore[assignment]  # importing it now fails
 
@@ -24,12 +25,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def adapt(item: pytest.Item) -> None:
     if item.get_closest_marker("native"):
         item.add_marker(pytest.mark.skip(reason="of the machine itself, not of an emulated processor"))
+    row = item.callspec.params.get("row") if hasattr(item, "callspec") else None
+    if isinstance(row, dict) and row.get("tier") in ELSEWHERE:
+        item.add_marker(pytest.mark.skip(reason=f"rows of tier {row['tier']} were tested on a lesser processor"))
     test = getattr(item, "obj", None)
     if hypothesis.is_hypothesis_test(test):
         function = getattr(test, "__func__", test)
         own = function._hypothesis_internal_use_settings
-        fewer = max(FEWEST, own.max_examples // DIVISOR)
-        patient = [*own.suppress_health_check, hypothesis.HealthCheck.too_slow]
         function._hypothesis_internal_use_settings = hypothesis.settings(
-            own, max_examples=fewer, database=None, deadline=None, suppress_health_check=patient
+            own,
+            max_examples=max(FEWEST, own.max_examples // DIVISOR),
+            database=None,
+            deadline=None,
+            derandomize=True,
+            phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),  # to shrink an example would take long
+            suppress_health_check=[*own.suppress_health_check, hypothesis.HealthCheck.too_slow],
         )

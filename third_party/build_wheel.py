@@ -226,6 +226,8 @@ def main() -> int:
         if arguments.compiler:
             write_compiler(find_zig(Path(sys.executable)), arguments.arch, arguments.compiler.resolve())
         for version in arguments.python:
+            find_python(version)  # that one is missing is told before the first is built
+        for version in arguments.python:
             wheel = build(Target(arguments.arch, version), arguments.out)
             print(f"{wheel}: {wheel.stat().st_size / 1e6:.2f} MB, no symbol newer than glibc {GLIBC[0]}.{GLIBC[1]}")
     except BuildError as error:

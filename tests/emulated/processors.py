@@ -21,6 +21,7 @@ class Processor:
     features: frozenset[str]  # as build_config() names them
     takes: str  # the tier of a float32 network's kernels
     folders: tuple[str, ...]  # of tests/; none: only asked what it sees
+    elsewhere: tuple[str, ...] = ()  # tiers whose kernels another processor tests
 
 
 # pauth slows newer Pythons down seven times, SME makes OpenBLAS complain; neither says anything of fastinfer.
@@ -72,5 +73,6 @@ PROCESSORS = (
         features=frozenset({"avx2", "fma", "f16c"}),
         takes="avx2",
         folders=EVERYWHERE,
+        elsewhere=("scalar",),
     ),
 )

@@ -61,11 +61,12 @@ def faults_of(processor: Processor, seen: dict[str, Any]) -> list[str]:
     return faults
 
 
-def environment(place: Place) -> dict[str, str]:
+def environment(processor: Processor, place: Place) -> dict[str, str]:
     own = {name: value for name, value in os.environ.items() if name not in ("FASTINFER_ISA", "VIRTUAL_ENV")}
     own["PYTHONPATH"] = os.pathsep.join(place.packages)
     own["PYTHONDONTWRITEBYTECODE"] = "1"
     own["FASTINFER_TEST_PROFILE"] = "emulated"
+    own["FASTINFER_TEST_ELSEWHERE"] = " ".join(processor.elsewhere)
     return own
 
 
@@ -100,7 +101,7 @@ def pytest(
 
 
 def test(processor: Processor, place: Place, tests: list[str]) -> Outcome:
-    python, variables = places.write_command(processor, place), environment(place)
+    python, variables = places.write_command(processor, place), environment(processor, place)
     seen = probe(processor, python, variables)
     tests = tests or [f"tests/{folder}" for folder in processor.folders]
     if seen.faults or not tests:

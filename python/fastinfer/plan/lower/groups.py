@@ -13,6 +13,7 @@ from fastinfer.plan.records import GroupRecord, Program, StepRecord
 
 _LARGE = 1 << 20  # bytes of an activation between two steps from which they are joined: half of a usual L2
 _STRIPE = 1 << 18  # bytes of the widest activation that a stripe may take
+_WEIGHTS = 1 << 19  # bytes of a step's weights, as f32, that may be read again for each stripe
 _STRIPED = ("conv", "pool")
 
 
@@ -43,10 +44,22 @@ def _joins(program: Program, earlier: int, later: int, readers: dict[int, set[in
     first, second = program.steps[earlier], program.steps[later]
     if first.op not in _STRIPED or second.op not in _STRIPED or len(first.outputs) != 1:
         return False
+    if max(_weight_bytes(first), _weight_bytes(second)) > _WEIGHTS or _mixes_windows(second):
+        return False
     made = program.tensors[first.outputs[0]]
     if program.tensors[second.inputs[0]].buffer != made.buffer or readers[made.buffer] != {later}:
         return False
     return program.buffers[made.buffer].kind == "arena" and _row_bytes(program, first) * made.shape[2] >= _LARGE
+
+
+def _weight_bytes(step: StepRecord) -> int:
+    return 4 * prod(step.weights[0].shape) if step.weights and step.weights[0] is not None else 0
+
+
+def _mixes_windows(step: StepRecord) -> bool:
+    """A dense convolution with a window: enough work for each byte, and faster on many rows at once (Winograd)."""
+    weight = step.weights[0] if step.weights else None
+    return weight is not None and prod(weight.shape[2:]) > 1 and weight.shape[1] > 1
 
 
 def _row_bytes(program: Program, step: StepRecord) -> int:

@@ -118,6 +118,7 @@ class BoundPlan {
     row["kernel"] = report.kernel;
     row["macs"] = report.macs;
     row["bytes"] = report.bytes;
+    row["weights"] = report.weights;
     row["why"] = report.why;
     row["refused"] = refused;
     py::dict lowered;
@@ -137,12 +138,21 @@ class BoundPlan {
   std::vector<int64_t> inputs_, outputs_;  // bytes
 };
 
+plan::WeightPolicy policy_of(const std::string& name) {
+  if (name == "auto") return plan::WeightPolicy::automatic;
+  if (name == "compressed") return plan::WeightPolicy::compressed;
+  if (name == "dense") return plan::WeightPolicy::dense;
+  throw Error(ErrorKind::value, "weights is auto, compressed or dense");
+}
+
 BoundPlan prepare(const py::object& program, ModelWeights& weights,
                   const std::optional<std::string>& isa, int threads,
                   const std::map<std::string, std::string>& algorithms,
                   std::optional<int64_t> memory_limit,
-                  const std::map<int64_t, std::pair<std::string, std::string>>& tuned) {
+                  const std::map<int64_t, std::pair<std::string, std::string>>& tuned,
+                  const std::string& weight_policy) {
   plan::Options options;
+  options.weights = policy_of(weight_policy);
   options.features = cpu::usable_under(isa.value_or(""));
   if (threads > cpu::kMaxThreads) throw Error(ErrorKind::value, "too many threads");
   options.threads = threads > 0 ? threads : cpu::default_threads();
@@ -183,6 +193,7 @@ void bind_plan(py::module_& module) {
              py::arg("threads") = 0, py::arg("algorithms") = std::map<std::string, std::string>(),
              py::arg("memory_limit") = py::none(),
              py::arg("tuned") = std::map<int64_t, std::pair<std::string, std::string>>(),
+             py::arg("weights") = "auto",
              "Checks, chooses, packs and places a program. threads 0: as many as usable; "
              "memory_limit None: no limit; tuned: step number -> (algorithm, why), taken where it "
              "can be.");

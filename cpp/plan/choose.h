@@ -16,6 +16,7 @@ namespace fi::plan {
 struct Machine {
   double macs_per_cycle;   // f32, per core
   double bytes_per_cycle;  // copies that stay in L2
+  double gather_cycles;    // of one float, from L1
 };
 Machine machine_of(FeatureMask features);
 

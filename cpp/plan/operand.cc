@@ -101,7 +101,11 @@ int64_t compulsory_bytes(const Program& program, const Step& step) {
   for (int number : step.inputs) count(number);
   for (int number : step.outputs) count(number);
   for (const auto& weight : step.weights) {
-    if (weight) bytes += weight->values.bytes + weight->codes.bytes + weight->gaps.bytes;
+    if (!weight) continue;
+    for (const Span& part : {weight->values, weight->codes, weight->gaps, weight->row_ptr,
+                             weight->col_idx, weight->scale}) {
+      bytes += part.bytes;
+    }
   }
   return bytes;
 }

@@ -18,7 +18,9 @@ class PrepareContext;  // feature mask, restricted candidates, packed-weight cac
 struct StepReport {
   std::string algorithm;  // gemm, im2col, depthwise, ...
   std::string kernel;     // the table row
-  int64_t macs = 0;
+  int64_t macs = 0;       // that are computed: absent weights make none
+  int64_t weights =
+      0;              // that are read, filling aside; 0 where the step has none or none counts them
   int64_t bytes = 0;  // compulsory traffic: inputs, outputs, weights as stored
   std::string why;
   std::vector<std::pair<std::string, std::string>> refused;  // candidate, reason

@@ -51,7 +51,15 @@ void PrepareContext::check_forced() const {
 
 PackedPtr PrepareContext::packed(const WeightPtr& weight, const std::string& format, int64_t bytes,
                                  const std::function<void(char*)>& fill) {
-  PackedPtr packed = cache_.get(weight, format, bytes, fill);
+  return counted(cache_.get(weight, format, bytes, fill));
+}
+
+PackedPtr PrepareContext::packed(const WeightPtr& weight, const std::string& format,
+                                 const std::function<AlignedBuffer()>& make) {
+  return counted(cache_.get(weight, format, make));
+}
+
+PackedPtr PrepareContext::counted(PackedPtr packed) {
   if (counted_.insert(packed.get()).second) packed_bytes_ += packed->bytes();
   return packed;
 }

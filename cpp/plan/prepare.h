@@ -25,12 +25,18 @@ int64_t element_count(const Weight& weight);
 /// else a copy.
 std::shared_ptr<const float> decoded(const WeightPtr& weight);
 
+/// Whether weights that are stored in compressed form may run from a dense one. automatic:
+/// whichever is faster; compressed: only where no kernel takes the form; dense: nothing else, and
+/// weights stored densely are not looked through for zeros.
+enum class WeightPolicy : uint8_t { automatic, compressed, dense };
+
 struct Options {
   FeatureMask features = 0;  // what kernels may use
   int threads = 1;
   int64_t memory_limit = INT64_MAX;               // bytes of one arena with its scratch
   std::map<std::string, std::string> algorithms;  // step name or "*" -> algorithm
   std::map<int64_t, Wish> tuned;                  // step number -> what timing found
+  WeightPolicy weights = WeightPolicy::automatic;
 };
 
 /// The given operators bound to memory, ready to run. Throws Error.
@@ -47,6 +53,7 @@ class PrepareContext {
 
   FeatureMask features() const { return options_.features; }
   int threads() const { return options_.threads; }
+  WeightPolicy weights() const { return options_.weights; }
 
   /// The algorithm that the caller asks for at this step, else the one that timing found.
   Wish forced(const Step& step) const;
@@ -57,6 +64,8 @@ class PrepareContext {
 
   PackedPtr packed(const WeightPtr& weight, const std::string& format, int64_t bytes,
                    const std::function<void(char*)>& fill);
+  PackedPtr packed(const WeightPtr& weight, const std::string& format,
+                   const std::function<AlignedBuffer()>& make);
 
   /// A buffer number for memory that is this step's alone, while it runs.
   int workspace(int64_t bytes);
@@ -73,6 +82,8 @@ class PrepareContext {
   std::vector<std::pair<int, int64_t>> workspaces_;
   std::set<std::string> applied_;
   std::set<const AlignedBuffer*> counted_;
+  PackedPtr counted(PackedPtr packed);
+
   int64_t packed_bytes_ = 0;
 };
 

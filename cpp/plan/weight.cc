@@ -5,6 +5,7 @@
 
 #include "base/error.h"
 #include "base/half.h"
+#include "plan/weight_entries.h"
 
 namespace fi::plan {
 namespace {
@@ -44,30 +45,9 @@ void decode_dense(const Weight& weight, int64_t count, float* out) {
   }
 }
 
-[[noreturn]] void malformed(const char* reason) {
-  throw Error(ErrorKind::value, std::string("a weight in compressed form ") + reason);
-}
-
-// Integer i of packed ones of 1 to 8 bits; the spans' sizes were checked against the counts.
-int packed_integer(const Span& span, int64_t i, int bits) {
-  const auto* bytes = static_cast<const uint8_t*>(span.data);
-  const int64_t at = i * bits, byte = at / 8;
-  int two = bytes[byte];
-  if (at % 8 + bits > 8) two |= bytes[byte + 1] << 8;
-  return two >> (at % 8) & ((1 << bits) - 1);
-}
-
-template <class T>
-T element(const Span& span, int64_t i) {
-  T value;
-  std::memcpy(&value, static_cast<const char*>(span.data) + i * static_cast<int64_t>(sizeof(T)),
-              sizeof(T));
-  return value;
-}
-
 float codebook_value(const Weight& weight, int code) {
   if ((static_cast<int64_t>(code) + 1) * 4 > weight.values.bytes) {
-    malformed("has a code outside of its codebook");
+    malformed_weight("has a code outside of its codebook");
   }
   return element<float>(weight.values, code);
 }
@@ -79,39 +59,20 @@ void decode_codebook(const Weight& weight, int64_t count, float* out) {
 }
 
 void decode_sparse_codebook(const Weight& weight, int64_t count, float* out) {
-  const int filler_gap = (1 << weight.index_bits) - 1;
+  const int64_t columns = MatrixWalk(weight).columns();
   std::fill(out, out + count, 0.0f);
-  int64_t position = -1;
-  for (int64_t i = 0; i < weight.count; ++i) {
-    const int gap = packed_integer(weight.gaps, i, weight.index_bits);
-    const int code = packed_integer(weight.codes, i, weight.code_bits);
-    position += gap + 1;
-    if (position >= count) malformed("has an entry beyond its last element");
-    if (code == 0 && gap == filler_gap) continue;
-    out[position] = codebook_value(weight, code);
-  }
+  for_each_code(weight, [&](int64_t row, int64_t column, int code) {
+    out[row * columns + column] = codebook_value(weight, code);
+  });
 }
 
 // Rows of blocks; csr is the case of 1x1 blocks.
 void decode_rows(const Weight& weight, int64_t count, float* out) {
-  const int64_t height = weight.block_rows, width = weight.block_columns;
-  const int64_t columns = count / std::max<int64_t>(1, weight.shape[0]);
-  const int64_t block_rows = weight.shape[0] / height;
+  const int64_t columns = MatrixWalk(weight).columns();
   std::fill(out, out + count, 0.0f);
-  int64_t i = 0;
-  for (int64_t row = 0; row < block_rows; ++row) {
-    const int64_t end = element<uint32_t>(weight.row_ptr, row + 1);
-    if (end < i || end > weight.count) malformed("has row pointers that do not ascend");
-    for (; i < end; ++i) {
-      const int64_t block = weight.index_bits == 16 ? element<uint16_t>(weight.col_idx, i)
-                                                    : element<uint32_t>(weight.col_idx, i);
-      if ((block + 1) * width > columns) malformed("has a column beyond its last");
-      for (int64_t k = 0; k < height * width; ++k) {
-        const int64_t at = (row * height + k / width) * columns + block * width + k % width;
-        out[at] = element<float>(weight.values, i * height * width + k);
-      }
-    }
-  }
+  for_each_stored(weight, [&](int64_t row, int64_t column, float value) {
+    out[row * columns + column] = value;
+  });
 }
 
 void decode_scaled(const Weight& weight, int64_t count, float* out) {

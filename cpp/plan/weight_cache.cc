@@ -22,20 +22,28 @@ WeightCache::Entries WeightCache::evict() {
 
 PackedPtr WeightCache::get(const WeightPtr& weight, const std::string& format, int64_t bytes,
                            const std::function<void(char*)>& fill) {
+  return get(weight, format, [&] {
+    AlignedBuffer packed(bytes);
+    fill(packed.data());
+    return packed;
+  });
+}
+
+PackedPtr WeightCache::get(const WeightPtr& weight, const std::string& format,
+                           const std::function<AlignedBuffer()>& make) {
   const Key key{weight->id, format};
   {
     std::lock_guard lock(mutex_);
     if (PackedPtr packed = find(key)) return packed;
   }
-  auto packed = std::make_shared<const AlignedBuffer>(bytes);
-  fill(packed->data());
+  auto packed = std::make_shared<const AlignedBuffer>(make());
   Entries
       evicted;  // dies after the lock is released: a weight's owner may need Python's lock to go
   std::lock_guard lock(mutex_);
   if (PackedPtr first = find(key)) return first;
   entries_.push_front({key, weight, packed});
   index_[key] = entries_.begin();
-  bytes_ += bytes;
+  bytes_ += packed->bytes();
   evicted = evict();
   return packed;
 }

@@ -27,6 +27,9 @@ class WeightCache {
   /// threads that miss at once both fill, and the first one's bytes stay.
   PackedPtr get(const WeightPtr& weight, const std::string& format, int64_t bytes,
                 const std::function<void(char*)>& fill);
+  /// The same where only packing tells the size.
+  PackedPtr get(const WeightPtr& weight, const std::string& format,
+                const std::function<AlignedBuffer()>& make);
 
   int64_t bytes() const;
   int64_t entries() const;

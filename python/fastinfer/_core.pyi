@@ -73,10 +73,10 @@ class Plan:
         """Seconds of each step of each run: (runs, steps)."""
 
     def report(self) -> list[dict[str, Any]]:
-        """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, why, refused (algorithm to
-        reason), candidates (those that might be taken to their estimated cycles), scratch_bytes (of one
-        thread), lowered_bytes (algorithm to bytes of the matrix that it lowers one image to), slow (a large step
-        without a fast kernel), group, stripe_rows, stripe_refusal."""
+        """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, weights (that are read), why,
+        refused (algorithm to reason), candidates (those that might be taken to their estimated cycles), scratch_bytes
+        (of one thread), lowered_bytes (algorithm to bytes of the matrix that it lowers one image to), slow (a large
+        step without a fast kernel), group, stripe_rows, stripe_refusal."""
 
     def memory(self) -> dict[str, int]:
         """Bytes of the arena and of what stands beside it."""
@@ -92,9 +92,11 @@ def prepare(
     algorithms: dict[str, str] = ...,
     memory_limit: int | None = None,
     tuned: dict[int, tuple[str, str]] = ...,
+    weights: str = "auto",
 ) -> Plan:
     """Checks, chooses, packs and places a fastinfer.plan.records.Program. memory_limit None: no limit; tuned: step
-    number to (algorithm, why), taken where it can be."""
+    number to (algorithm, why), taken where it can be; weights: auto, compressed (those in a compressed form stay in one
+    where a kernel takes it) or dense."""
 
 def _place_arena(items: list[tuple[int, int, int]]) -> tuple[int, list[int]]:
     """(bytes, first group, last group) of each buffer to (arena bytes, offsets)."""

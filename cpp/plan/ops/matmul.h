@@ -3,6 +3,7 @@
 
 #include <memory>
 
+#include "plan/coded_weight.h"
 #include "plan/ops/conv.h"
 
 namespace fi::plan {
@@ -41,6 +42,9 @@ MatmulProblem matmul_problem(const Program& program, const Step& step, bool may_
 
 /// Packed panels and micro-kernels: f32, y's rows contiguous, k > 0.
 std::unique_ptr<Operator> make_gemm_matmul(const MatmulProblem& problem, PrepareContext& context);
+/// A weight in the gapped or coded form, read once for a few rows: f32, rows of a and y contiguous.
+std::unique_ptr<Operator> make_coded_matmul(const MatmulProblem& problem, codebook::Form form,
+                                            const CodedWeight& weight, PrepareContext& context);
 /// One element after the other: f32, f64 and integers of 32 and 64 bits, any strides.
 std::unique_ptr<Operator> make_naive_matmul(const Step& step, const MatmulProblem& problem);
 

@@ -1,8 +1,9 @@
 #include <algorithm>
+#include <optional>
 
 #include "base/error.h"
 #include "plan/attributes.h"
-#include "plan/choose.h"
+#include "plan/choose_product.h"
 #include "plan/ops/matmul.h"
 
 namespace fi::plan {
@@ -99,10 +100,13 @@ bool is_f32(const MatmulProblem& p) {
          (p.weight || p.b.view.dtype == DType::f32);
 }
 
+ProductQuery query_of(const MatmulProblem& p) { return {p.batches() * p.m, p.n, p.k}; }
+
 Candidate gemm_candidate(const MatmulProblem& p, const Machine& machine) {
   Candidate c{"gemm", 0, ""};
-  c.cycles = static_cast<double>(p.batches() * p.m * p.k) * static_cast<double>(p.n) /
-             machine.macs_per_cycle;
+  c.cycles = p.weight ? dense_cycles(query_of(p), machine)
+                      : static_cast<double>(p.batches() * p.m * p.k) * static_cast<double>(p.n) /
+                            machine.macs_per_cycle;
   if (!is_f32(p)) {
     c.refusal = "the types are not f32";
   } else if (p.y_n != 1 && p.n > 1) {
@@ -111,6 +115,28 @@ Candidate gemm_candidate(const MatmulProblem& p, const Machine& machine) {
     c.refusal = "there is nothing to sum";
   }
   return c;
+}
+
+/// Why no kernel of the codebook room can do the step; empty: one may.
+std::string coded_refusal(const MatmulProblem& p, WeightPolicy policy) {
+  if (policy == WeightPolicy::dense) return "dense weights were asked for";
+  if (!is_f32(p)) return "the types are not f32";
+  if (p.batches() != 1) return "the batch is not one matrix";
+  if (p.y_n != 1 && p.n > 1) return "the output's rows are not contiguous";
+  if (p.a_k != 1 && p.k > 1) return "the input's rows are not contiguous";
+  if (p.k == 0 || p.n == 0) return "there is nothing to sum";
+  if (p.k > INT32_MAX || p.n > INT32_MAX) return "the weights are beyond 32-bit positions";
+  return "";
+}
+
+std::vector<Candidate> coded_candidates(const MatmulProblem& p, const CodedWeight& weight,
+                                        const std::string& refusal, const Machine& machine) {
+  const ProductQuery query = query_of(p);
+  Candidate gapped{"gapped", gapped_cycles(query, weight.density, weight.gapped_code, machine),
+                   refusal.empty() ? weight.no_gapped : refusal};
+  Candidate coded{"coded", coded_cycles(query, weight.coded_code, machine),
+                  refusal.empty() ? weight.no_coded : refusal};
+  return {gapped, coded};
 }
 
 Candidate naive_candidate(const MatmulProblem& p) {
@@ -187,19 +213,54 @@ MatmulProblem matmul_problem(const Program& program, const Step& step, bool may_
   return p;
 }
 
+namespace {
+
+/// The codebook room's candidates first, where the right-hand side is a weight.
+std::vector<Candidate> candidates_of(const MatmulProblem& p, const CodedWeight* weight,
+                                     const PrepareContext& context) {
+  const Machine machine = machine_of(context.features());
+  std::vector<Candidate> all;
+  bool keeps_form = false;  // a compressed form could stay
+  if (weight) {
+    all = coded_candidates(p, *weight, coded_refusal(p, context.weights()), machine);
+    for (const Candidate& c : all) keeps_form |= c.refusal.empty();
+    keeps_form &= p.weight->form != WeightForm::dense;
+  }
+  for (Candidate& c : std::vector{gemm_candidate(p, machine), naive_candidate(p)}) {
+    if (keeps_form && context.weights() == WeightPolicy::compressed) {
+      c.refusal = "the weights would be decoded";
+    }
+    all.push_back(std::move(c));
+  }
+  return all;
+}
+
+std::unique_ptr<Operator> make(const std::string& algorithm, const Program& program,
+                               const Step& step, const MatmulProblem& problem,
+                               const CodedWeight* weight, PrepareContext& context) {
+  if (algorithm == "gemm") return make_gemm_matmul(problem, context);
+  if (algorithm == "naive") return make_naive_matmul(step, matmul_problem(program, step, false));
+  const auto form = algorithm == "gapped" ? codebook::Form::gapped : codebook::Form::coded;
+  return make_coded_matmul(problem, form, *weight, context);
+}
+
+}  // namespace
+
 std::unique_ptr<Operator> prepare_matmul(const Program& program, const Step& step,
                                          PrepareContext& context) {
   const MatmulProblem problem = matmul_problem(program, step, true);
-  const Choice choice =
-      choose({gemm_candidate(problem, machine_of(context.features())), naive_candidate(problem)},
-             context.forced(step));
+  std::optional<CodedWeight> weight;
+  if (problem.weight)
+    weight = coded_weight(*problem.weight, Attributes(step).flag("trans_b", false));
+  const CodedWeight* coded = weight ? &*weight : nullptr;
+  const Choice choice = choose(candidates_of(problem, coded, context), context.forced(step));
   if (choice.forced) context.applied(choice.algorithm);
-  auto op = choice.algorithm == "gemm"
-                ? make_gemm_matmul(problem, context)
-                : make_naive_matmul(step, matmul_problem(program, step, false));
-  op->report().macs = problem.batches() * problem.m * problem.n * problem.k;
-  op->report().slow = choice.algorithm == "naive" && op->report().macs > kMuchWork;
-  choice.tell(op->report());
+  auto op = make(choice.algorithm, program, step, problem, coded, context);
+  StepReport& report = op->report();
+  if (report.macs == 0) report.macs = problem.batches() * problem.m * problem.n * problem.k;
+  if (problem.weight && report.weights == 0) report.weights = problem.n * problem.k;
+  report.slow = choice.algorithm == "naive" && report.macs > kMuchWork;
+  choice.tell(report);
   return op;
 }
 

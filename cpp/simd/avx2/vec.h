@@ -99,6 +99,47 @@ FI_INLINE f32v load_f16(const uint16_t* p) {
   return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
 
+FI_INLINE s32v load_u8(const uint8_t* p) {
+  return {_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
+}
+FI_INLINE s32v load_s8(const int8_t* p) {
+  return {_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)))};
+}
+FI_INLINE s32v load_s32(const int32_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+
+FI_INLINE maskv any_bits(s32v a, s32v b) {
+  const __m256i none = _mm256_cmpeq_epi32(_mm256_and_si256(a.v, b.v), _mm256_setzero_si256());
+  return {_mm256_castsi256_ps(_mm256_xor_si256(none, _mm256_set1_epi32(-1)))};
+}
+FI_INLINE f32v gather(const float* base, s32v index) {
+  return {_mm256_i32gather_ps(base, index.v, 4)};
+}
+FI_INLINE f32v gather(const float* base, s32v index, maskv m) {
+  return {_mm256_mask_i32gather_ps(_mm256_setzero_ps(), base, index.v, m.v, 4)};
+}
+
+struct table16 {
+  __m256 low, high;
+};
+FI_INLINE table16 load_table16(const float* p) {
+  return {_mm256_loadu_ps(p), _mm256_loadu_ps(p + 8)};
+}
+FI_INLINE f32v lookup16(table16 t, s32v code) {
+  const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(code.v, 28));  // bit 3 as the sign
+  return {_mm256_blendv_ps(_mm256_permutevar8x32_ps(t.low, code.v),
+                           _mm256_permutevar8x32_ps(t.high, code.v), upper)};
+}
+struct table32 {
+  table16 low, high;
+};
+FI_INLINE table32 load_table32(const float* p) { return {load_table16(p), load_table16(p + 16)}; }
+FI_INLINE f32v lookup32(table32 t, s32v code) {
+  const __m256 upper = _mm256_castsi256_ps(_mm256_slli_epi32(code.v, 27));
+  return {_mm256_blendv_ps(lookup16(t.low, code).v, lookup16(t.high, code).v, upper)};
+}
+
 FI_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 FI_INLINE void prefetch_l2(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);

@@ -87,6 +87,42 @@ FI_INLINE f32v load_f16(const uint16_t* p) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)))};
 }
 
+/// kLanes bytes, widened.
+FI_INLINE s32v load_u8(const uint8_t* p) {
+  return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+FI_INLINE s32v load_s8(const int8_t* p) {
+  return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+}
+FI_INLINE s32v load_s32(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+
+/// Lanes where a & b has a bit set.
+FI_INLINE maskv any_bits(s32v a, s32v b) { return {_mm512_test_epi32_mask(a.v, b.v)}; }
+/// base[index] of each lane.
+FI_INLINE f32v gather(const float* base, s32v index) {
+  return {_mm512_i32gather_ps(index.v, base, 4)};
+}
+/// The same where m holds, else 0; every index must be readable.
+FI_INLINE f32v gather(const float* base, s32v index, maskv m) {
+  return {_mm512_mask_i32gather_ps(_mm512_setzero_ps(), m.v, index.v, base, 4)};
+}
+
+/// Tables in registers: entry (code mod 16) or (code mod 32) of each lane.
+struct table16 {
+  __m512 v;
+};
+FI_INLINE table16 load_table16(const float* p) { return {_mm512_loadu_ps(p)}; }
+FI_INLINE f32v lookup16(table16 t, s32v code) { return {_mm512_permutexvar_ps(code.v, t.v)}; }
+struct table32 {
+  __m512 low, high;
+};
+FI_INLINE table32 load_table32(const float* p) {
+  return {_mm512_loadu_ps(p), _mm512_loadu_ps(p + 16)};
+}
+FI_INLINE f32v lookup32(table32 t, s32v code) {
+  return {_mm512_permutex2var_ps(t.low, code.v, t.high)};
+}
+
 FI_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 FI_INLINE void prefetch_l2(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);

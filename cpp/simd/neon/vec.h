@@ -96,6 +96,56 @@ FI_INLINE f32v load_f16(const uint16_t* p) {
   return {vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(p)))};
 }
 
+FI_INLINE s32v load_u8(const uint8_t* p) {
+  uint32_t four;
+  __builtin_memcpy(&four, p, sizeof(four));
+  const uint16x8_t wide = vmovl_u8(vcreate_u8(four));
+  return {vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(wide)))};
+}
+FI_INLINE s32v load_s8(const int8_t* p) {
+  uint32_t four;
+  __builtin_memcpy(&four, p, sizeof(four));
+  return {vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(vcreate_u8(four)))))};
+}
+FI_INLINE s32v load_s32(const int32_t* p) { return {vld1q_s32(p)}; }
+
+FI_INLINE maskv any_bits(s32v a, s32v b) { return {vtstq_s32(a.v, b.v)}; }
+FI_INLINE f32v gather(const float* base, s32v index) {
+  float32x4_t a = vld1q_dup_f32(base + vgetq_lane_s32(index.v, 0));
+  a = vld1q_lane_f32(base + vgetq_lane_s32(index.v, 1), a, 1);
+  a = vld1q_lane_f32(base + vgetq_lane_s32(index.v, 2), a, 2);
+  return {vld1q_lane_f32(base + vgetq_lane_s32(index.v, 3), a, 3)};
+}
+FI_INLINE f32v gather(const float* base, s32v index, maskv m) {
+  return select(m, gather(base, index), zero());
+}
+
+/// 16 floats are the 64 bytes of one table look-up.
+struct table16 {
+  uint8x16x4_t v;
+};
+FI_INLINE table16 load_table16(const float* p) {
+  const uint8_t* bytes = reinterpret_cast<const uint8_t*>(p);
+  return {{{vld1q_u8(bytes), vld1q_u8(bytes + 16), vld1q_u8(bytes + 32), vld1q_u8(bytes + 48)}}};
+}
+/// The bytes 4 * code, 4 * code + 1, ... of each lane.
+FI_INLINE uint8x16_t bytes_of_entry(s32v code, int mask) {
+  const uint32x4_t entry = vreinterpretq_u32_s32(vandq_s32(code.v, vdupq_n_s32(mask)));
+  return vreinterpretq_u8_u32(vmlaq_n_u32(vdupq_n_u32(0x03020100), entry, 0x04040404));
+}
+FI_INLINE f32v lookup16(table16 t, s32v code) {
+  return {vreinterpretq_f32_u8(vqtbl4q_u8(t.v, bytes_of_entry(code, 15)))};
+}
+struct table32 {
+  table16 low, high;
+};
+FI_INLINE table32 load_table32(const float* p) { return {load_table16(p), load_table16(p + 16)}; }
+FI_INLINE f32v lookup32(table32 t, s32v code) {
+  const uint8x16_t bytes = bytes_of_entry(code, 31);
+  const uint8x16_t low = vqtbl4q_u8(t.low.v, bytes);  // 0 beyond its 64 bytes
+  return {vreinterpretq_f32_u8(vqtbx4q_u8(low, t.high.v, vsubq_u8(bytes, vdupq_n_u8(64))))};
+}
+
 FI_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 FI_INLINE void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 

@@ -122,6 +122,30 @@ FI_INLINE f32v load_f16(const uint16_t* p) {
   return {f32x4{f16_to_f32(p[0]), f16_to_f32(p[1]), f16_to_f32(p[2]), f16_to_f32(p[3])}};
 }
 
+FI_INLINE s32v load_u8(const uint8_t* p) { return {s32x4{p[0], p[1], p[2], p[3]}}; }
+FI_INLINE s32v load_s8(const int8_t* p) { return {s32x4{p[0], p[1], p[2], p[3]}}; }
+FI_INLINE s32v load_s32(const int32_t* p) { return {s32x4{p[0], p[1], p[2], p[3]}}; }
+
+FI_INLINE maskv any_bits(s32v a, s32v b) { return {(a.v & b.v) != 0}; }
+FI_INLINE f32v gather(const float* base, s32v index) {
+  return {f32x4{base[index.v[0]], base[index.v[1]], base[index.v[2]], base[index.v[3]]}};
+}
+FI_INLINE f32v gather(const float* base, s32v index, maskv m) {
+  return select(m, gather(base, index), zero());
+}
+
+/// Tables stay in memory.
+struct table16 {
+  const float* p;
+};
+FI_INLINE table16 load_table16(const float* p) { return {p}; }
+FI_INLINE f32v lookup16(table16 t, s32v code) { return gather(t.p, bit_and(code, splat_s32(15))); }
+struct table32 {
+  const float* p;
+};
+FI_INLINE table32 load_table32(const float* p) { return {p}; }
+FI_INLINE f32v lookup32(table32 t, s32v code) { return gather(t.p, bit_and(code, splat_s32(31))); }
+
 FI_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 FI_INLINE void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 

@@ -33,10 +33,10 @@ class Cells:
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
-    """One step. macs: multiply-accumulates; bytes: compulsory traffic, weights as stored; why: the reason of the
-    choice; refused: the algorithms that were not taken, and why; scratch_bytes: what one thread holds beside the
-    tensors while it runs; lowered_bytes: of the matrix to which each algorithm that makes one (im2col, mec) would lower
-    one image, the paper's measure."""
+    """One step. macs: multiply-accumulates that are computed; bytes: compulsory traffic, weights as stored; why: the
+    reason of the choice; refused: the algorithms that were not taken, and why; scratch_bytes: what one thread holds
+    beside the tensors while it runs; lowered_bytes: of the matrix to which each algorithm that makes one (im2col, mec)
+    would lower one image, the paper's measure; weights: those that a product reads (0: not counted)."""
 
     step: str
     operator: str
@@ -50,6 +50,7 @@ class PlanRow:
     refused: tuple[tuple[str, str], ...] = ()
     scratch_bytes: int = 0
     lowered_bytes: tuple[tuple[str, int], ...] = ()
+    weights: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class ProfileRow:
     gmacs: float
     peak: float | None
     gbytes: float  # 1e9 bytes of compulsory traffic a second
+    gweights: float = 0.0  # 1e9 weights a second, of products
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class ProfileTable:
 
     def cells(self) -> Cells:
         """The rows in words."""
-        header = ("step", "algorithm", "kernel", "ms", "%", "GMAC/s", "% of peak", "GB/s")
+        header = ("step", "algorithm", "kernel", "ms", "%", "GMAC/s", "% of peak", "GB/s", "Gweights/s")
         rows = [
             (
                 row.step,
@@ -128,10 +130,11 @@ class ProfileTable:
                 f"{row.gmacs:.1f}" if row.gmacs else "",
                 f"{row.peak * 100:.0f}" if row.peak is not None else "",
                 f"{row.gbytes:.1f}",
+                f"{row.gweights:.2f}" if row.gweights else "",
             )
             for row in self.rows
         ]
-        return Cells(header, rows, right=(3, 4, 5, 6, 7))
+        return Cells(header, rows, right=(3, 4, 5, 6, 7, 8))
 
     def summary(self) -> str:
         """The whole run in one line."""
@@ -166,6 +169,7 @@ def plan_rows(program: Program, report: Sequence[dict[str, Any]]) -> list[PlanRo
                 tuple((str(a), str(b)) for a, b in entry["refused"].items()),
                 int(entry.get("scratch_bytes", 0)),
                 tuple((str(a), int(b)) for a, b in entry.get("lowered_bytes", {}).items()),
+                int(entry.get("weights", 0)),
             )
         )
     return rows
@@ -194,6 +198,7 @@ def profile_table(
                 gmacs=rate * 1e-9,
                 peak=rate / peak_macs if row.macs and peak_macs > 0 else None,
                 gbytes=row.bytes / time * 1e-9 if time > 0 else 0.0,
+                gweights=row.weights / time * 1e-9 if time > 0 else 0.0,
             )
         )
     return ProfileTable(tuple(made), runs, total, peak_macs * 1e-9, threads)

@@ -163,7 +163,14 @@ class Engine:
         options = self.options
         with core_errors(self.graph.file):
             return _core.prepare(
-                program, cache, options.isa, options.threads, dict(options.algorithms), options.memory_limit, wishes
+                program,
+                cache,
+                options.isa,
+                options.threads,
+                dict(options.algorithms),
+                options.memory_limit,
+                wishes,
+                options.weights,
             )
 
     def _tune(self, tuner: Tuner, program: Program, stage: Stage, env: Mapping[str, Array]) -> Wishes:

@@ -110,6 +110,22 @@ def write_compiler(zig: Path, arch: str, folder: Path) -> Path:
     return folder
 
 
+def write_headers(python: Path, arch: str) -> Path:
+    """A folder of headers for one architecture: Debian's Python.h includes <arch-linux-gnu/python3.X/pyconfig.h>.
+
+    It has only its own machine's. They differ in nothing that an extension module depends on.
+    """
+    ask = "import sysconfig; print(sysconfig.get_path('include'), sysconfig.get_config_var('MULTIARCH'))"
+    headers, multiarch = run(python, "-c", ask).split()
+    plain = Path(headers)
+    debians = plain.parent / multiarch / plain.name
+    folder = cache_folder() / "include" / arch
+    own = folder / f"{arch}-linux-gnu" / plain.name
+    own.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile((debians if debians.exists() else plain) / "pyconfig.h", own / "pyconfig.h")
+    return folder
+
+
 def find_zig(python: Path) -> Path:
     """The compiler of the ziglang package that this Python has."""
     return Path(run(python, "-c", "import ziglang; print(ziglang.__path__[0])").strip()) / "zig"
@@ -144,6 +160,7 @@ def compile_wheel(target: Target, tools: Path, folder: Path) -> Path:
         FASTINFER_ZIG=str(
             write_compiler(find_zig(tools / "python"), target.arch, cache_folder() / "zig" / target.arch)
         ),
+        FASTINFER_INCLUDE=str(write_headers(find_python(target.python), target.arch)),
         FASTINFER_PROCESSOR=target.arch,
         FASTINFER_SUFFIX=target.suffix,
         SETUPTOOLS_EXT_SUFFIX=target.suffix,

@@ -113,6 +113,7 @@ py::dict extras_of(const depthwise::Kernel& kernel) {
   extras["kernel"] = py::make_tuple(kernel.kernel_h, kernel.kernel_w);
   extras["stride"] = kernel.stride;
   extras["dilation"] = kernel.dilation;
+  extras["reduced_stride"] = kernel.reduced_stride;
   extras["multiplier"] = kernel.multiplier;
   return extras;
 }

@@ -21,6 +21,7 @@ const char* const kAlgorithms[] = {
 // multiplications.
 constexpr double kGemmEfficiency = 0.85;
 constexpr double kDepthwiseEfficiency = 0.45;
+constexpr double kMultiplierCycles = 2;  // depthwise: outputs of one input, of one tap
 constexpr double kTapCycles = 1.5;  // offsets form: address of one tap of one row, per column panel
 constexpr double kGroupTapCycles = 11;  // the same where groups make the taps short
 constexpr double kPanelColumns = 48;    // columns that one pass over the lhs makes
@@ -46,9 +47,13 @@ Candidate depthwise(const ConvQuery& q, const Machine& machine) {
   Candidate c{"depthwise"};
   if (q.groups != q.in_channels) c.refusal = "a group has more than one input channel";
   if (!q.constant_weights) c.refusal = "the weights are not constant";
-  const double macs =
-      output_pixels(q) * static_cast<double>(q.out_channels) * static_cast<double>(q.window.taps());
-  c.cycles = macs / (machine.macs_per_cycle * kDepthwiseEfficiency);
+  const double taps = output_pixels(q) * static_cast<double>(q.window.taps());
+  const double inputs = static_cast<double>(q.in_channels),
+               outputs = static_cast<double>(q.out_channels);
+  c.cycles =
+      q.in_channels == q.out_channels
+          ? taps * outputs / (machine.macs_per_cycle * kDepthwiseEfficiency)
+          : taps * std::max(inputs, 2 * outputs / machine.macs_per_cycle) * kMultiplierCycles;
   return c;
 }
 

@@ -22,22 +22,54 @@ FI_INLINE bool is_curve(ActivationKind kind) {
 }
 
 /// The part of the epilogue that stays in registers: y = clamp(sum + residual), where the sum began
-/// at the bias. Bounds of
-/// +-inf clamp nothing.
+/// at the bias.
 struct Finish {
   f32v low, high;
+  bool has_low, has_high;
 
   FI_INLINE explicit Finish(const Activation& activation)
-      : low(splat(-__builtin_inff())), high(splat(__builtin_inff())) {
-    if (activation.kind != ActivationKind::clamp) return;
-    low = splat(activation.alpha);
-    high = splat(activation.beta);
-  }
+      : low(splat(activation.alpha)),
+        high(splat(activation.beta)),
+        has_low(activation.kind == ActivationKind::clamp && activation.alpha > -__builtin_inff()),
+        has_high(activation.kind == ActivationKind::clamp && activation.beta < __builtin_inff()) {}
+
   FI_INLINE f32v operator()(f32v sum, const float* residual, int lanes) const {
-    if (residual) sum = add(sum, load_lanes(residual, lanes));
-    return clamp(sum, low, high);
+    f32v one[1] = {sum};
+    (*this)(one, residual, 0, 1, lanes);
+    return one[0];
+  }
+  /// The sums of N pixels, of which the first `pixels` exist. NaN stays.
+  template <int N>
+  FI_INLINE void operator()(f32v (&sum)[N], const float* residual, int64_t residual_stride,
+                            int pixels, int lanes) const {
+    if (residual) {
+#pragma GCC unroll 16
+      for (int t = 0; t < N; ++t, residual += residual_stride) {
+        if (t >= pixels) break;
+        sum[t] = add(sum[t], load_lanes(residual, lanes));
+      }
+    }
+    if (has_low) {
+#pragma GCC unroll 16
+      for (int t = 0; t < N; ++t) sum[t] = max(low, sum[t]);
+    }
+    if (has_high) {
+#pragma GCC unroll 16
+      for (int t = 0; t < N; ++t) sum[t] = min(high, sum[t]);
+    }
   }
 };
+
+/// The first `pixels` of N sums, to every y_stride-th element from y on.
+template <int N>
+FI_INLINE void store_pixels(const f32v (&sum)[N], float* y, int64_t y_stride, int pixels,
+                            int lanes) {
+#pragma GCC unroll 16
+  for (int t = 0; t < N; ++t, y += y_stride) {
+    if (t >= pixels) break;
+    store_lanes(y, sum[t], lanes);
+  }
+}
 
 /// The other activations, over the channels of pixels just written.
 FI_INLINE void activate_pixels(const Activation& activation, int64_t channels, int64_t pixels,

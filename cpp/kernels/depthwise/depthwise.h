@@ -25,15 +25,20 @@ struct Convolution {
   Image<const float> residual;  // data null: none; otherwise of the output's shape
   Window window;
   int32_t multiplier = 1;
-  const float* weights = nullptr;  // packed: [taps][padded_channels(output.channels)]
+  const float* weights = nullptr;  // packed
   const float* bias = nullptr;     // [output.channels] or null
   Activation activation;
 };
 
-/// Packed weights pad channels with zeros to whole vectors of the widest tier.
+/// Packed weights are [channels / kChannelPad][taps][kChannelPad], padded with zeros: whole vectors
+/// of the widest tier, and the taps of a vector side by side.
 inline constexpr int64_t kChannelPad = 16;
 FI_INLINE int64_t padded_channels(int64_t channels) {
   return (channels + kChannelPad - 1) / kChannelPad * kChannelPad;
+}
+/// Where the first tap of channel c stands; the next is kChannelPad further.
+FI_INLINE int64_t packed_channel(int64_t c, int64_t taps) {
+  return c / kChannelPad * kChannelPad * taps + c % kChannelPad;
 }
 size_t packed_bytes(int64_t taps, int64_t channels);
 /// weights: dense (channels, taps), that is OIHW with I = 1; channels are the output's. The same
@@ -46,6 +51,7 @@ struct Kernel {
   int kernel_h, kernel_w;  // the window it is made for
   int stride;              // both strides
   int dilation;            // both dilations
+  int reduced_stride;      // horizontal stride / gcd(stride, dilation)
   int multiplier;
   /// Computes the rows of the output that `rows` names, on the calling thread.
   void (*run)(const Convolution& convolution, const RowRange& rows);

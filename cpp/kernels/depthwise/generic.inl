@@ -13,8 +13,8 @@ struct Pixel {
   const float* x;       // where tap (0, 0) would be; only valid taps are read
   int64_t down, right;  // from tap to tap, in elements
   Span rows, columns;
-  const float* weights;  // of tap (0, 0)
-  int64_t kernel_w, padded;
+  const float* weights;
+  int64_t taps, kernel_w;
   const float* bias;
   const float* residual;
   float* y;
@@ -22,41 +22,44 @@ struct Pixel {
   FI_INLINE f32v bias_at(int64_t o, int lanes) const {
     return bias ? load_lanes(bias + o, lanes) : zero();
   }
+  FI_INLINE const float* weights_at(int64_t o) const { return weights + packed_channel(o, taps); }
   FI_INLINE const float* residual_at(int64_t o) const { return residual ? residual + o : nullptr; }
 };
 
 FI_INLINE void run_vectors(const Pixel& pixel, int64_t channels, const Finish& finish) {
   for (int64_t c = 0; c < channels; c += kLanes) {
     const int lanes = channels - c < kLanes ? static_cast<int>(channels - c) : kLanes;
+    const float* weights = pixel.weights_at(c);
     f32v sum = pixel.bias_at(c, lanes);
     for (int64_t i = pixel.rows.begin; i < pixel.rows.end; ++i) {
       for (int64_t j = pixel.columns.begin; j < pixel.columns.end; ++j) {
         const float* x = pixel.x + i * pixel.down + j * pixel.right + c;
-        const float* w = pixel.weights + (i * pixel.kernel_w + j) * pixel.padded + c;
-        sum = fma(load_lanes(x, lanes), load(w), sum);
+        sum =
+            fma(load_lanes(x, lanes), load(weights + (i * pixel.kernel_w + j) * kChannelPad), sum);
       }
     }
     store_lanes(pixel.y + c, finish(sum, pixel.residual_at(c), lanes), lanes);
   }
 }
 
-/// Vectors over the multiplier: one input channel makes neighbouring output channels.
+/// Vectors over the multiplier, within a block of the packed weights: one input channel makes
+/// neighbouring output channels.
 FI_INLINE void run_multiplier(const Pixel& pixel, int64_t channels, int64_t multiplier,
                               const Finish& finish) {
-  for (int64_t c = 0; c < channels; ++c) {
-    for (int64_t q = 0; q < multiplier; q += kLanes) {
-      const int lanes = multiplier - q < kLanes ? static_cast<int>(multiplier - q) : kLanes;
-      const int64_t o = c * multiplier + q;
-      f32v sum = pixel.bias_at(o, lanes);
-      for (int64_t i = pixel.rows.begin; i < pixel.rows.end; ++i) {
-        for (int64_t j = pixel.columns.begin; j < pixel.columns.end; ++j) {
-          const float* w = pixel.weights + (i * pixel.kernel_w + j) * pixel.padded + o;
-          sum =
-              fma(splat(pixel.x[i * pixel.down + j * pixel.right + c]), load_lanes(w, lanes), sum);
-        }
+  int lanes = 0;
+  for (int64_t o = 0; o < channels * multiplier; o += lanes) {
+    const int64_t c = o / multiplier, rest = (c + 1) * multiplier - o;
+    const int64_t block = kLanes - o % kLanes;
+    lanes = static_cast<int>(rest < block ? rest : block);
+    const float* weights = pixel.weights_at(o);
+    f32v sum = pixel.bias_at(o, lanes);
+    for (int64_t i = pixel.rows.begin; i < pixel.rows.end; ++i) {
+      for (int64_t j = pixel.columns.begin; j < pixel.columns.end; ++j) {
+        const float* w = weights + (i * pixel.kernel_w + j) * kChannelPad;
+        sum = fma(splat(pixel.x[i * pixel.down + j * pixel.right + c]), load_lanes(w, lanes), sum);
       }
-      store_lanes(pixel.y + o, finish(sum, pixel.residual_at(o), lanes), lanes);
     }
+    store_lanes(pixel.y + o, finish(sum, pixel.residual_at(o), lanes), lanes);
   }
 }
 
@@ -70,8 +73,8 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy,
   pixel.right = window.dilation_w * input.pixel_stride;
   pixel.rows = inside(top, window.dilation_h, window.kernel_h, input.height);
   pixel.weights = convolution.weights;
+  pixel.taps = window.taps();
   pixel.kernel_w = window.kernel_w;
-  pixel.padded = padded_channels(convolution.output.channels);
   pixel.bias = convolution.bias;
   for (int64_t ox = 0; ox < convolution.output.width; ++ox) {
     const int64_t left = ox * window.stride_w - window.pad_left;

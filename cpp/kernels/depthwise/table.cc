@@ -1,5 +1,6 @@
 // The table of the depthwise room, what a row accepts, and the packing that all rows share.
-#include <cstring>
+#include <algorithm>
+#include <numeric>
 
 #include "kernels/depthwise/depthwise.h"
 #include "kernels/rows.h"
@@ -11,7 +12,7 @@ FI_DEPTHWISE_TIERS(FI_DECLARE_ROWS)
 
 namespace {
 
-constexpr int kRowsOfTier = 8;
+constexpr int kRowsOfTier = 10;
 
 const auto& all_rows() {
   static const auto table = [] {
@@ -32,6 +33,8 @@ bool accepts(const Kernel& kernel, const Window& window, int32_t multiplier) {
   return takes(kernel.kernel_h, window.kernel_h) && takes(kernel.kernel_w, window.kernel_w) &&
          takes(kernel.stride, window.stride_h) && takes(kernel.stride, window.stride_w) &&
          takes(kernel.dilation, window.dilation_h) && takes(kernel.dilation, window.dilation_w) &&
+         takes(kernel.reduced_stride,
+               window.stride_w / std::gcd(window.stride_w, window.dilation_w)) &&
          takes(kernel.multiplier, multiplier);
 }
 
@@ -45,10 +48,12 @@ size_t packed_bytes(int64_t taps, int64_t channels) {
 }
 
 void pack(const float* weights, int64_t taps, int64_t channels, float* packed) {
-  const int64_t padded = padded_channels(channels);
-  for (int64_t t = 0; t < taps; ++t, packed += padded) {
-    for (int64_t c = 0; c < channels; ++c) packed[c] = weights[c * taps + t];
-    std::memset(packed + channels, 0, static_cast<size_t>(padded - channels) * sizeof(float));
+  for (int64_t first = 0; first < channels; first += kChannelPad) {
+    const int64_t count = std::min(kChannelPad, channels - first);
+    for (int64_t t = 0; t < taps; ++t, packed += kChannelPad) {
+      for (int64_t c = 0; c < count; ++c) packed[c] = weights[(first + c) * taps + t];
+      std::fill(packed + count, packed + kChannelPad, 0.0f);
+    }
   }
 }
 

@@ -134,19 +134,14 @@ FI_INLINE void run_vector(const Source& source, const Tile& tile, const Part& pa
   const int64_t y_stride = hold_scalar(convolution.output.pixel_stride),
                 residual_stride = hold_scalar(convolution.residual.pixel_stride);
   float* y = convolution.output.pixel(tile.n, tile.oy, tile.ox) + part.output;
-  float* const first = y;
   const float* residual = convolution.residual.data
                               ? convolution.residual.pixel(tile.n, tile.oy, tile.ox) + part.output
                               : nullptr;
-#pragma GCC unroll 16
-  for (int t = 0; t < kTile; ++t) {
-    if (checked && t >= tile.outputs) break;
-    store_lanes(y, finish(sum[t], residual, lanes), lanes);
-    y += y_stride;
-    if (residual) residual += residual_stride;
-  }
+  const int outputs = checked ? tile.outputs : kTile;
+  finish(sum, residual, residual_stride, outputs, lanes);
+  store_pixels(sum, y, y_stride, outputs, lanes);
   if (is_curve(convolution.activation.kind))
-    activate_pixels(convolution.activation, lanes, tile.outputs, first, y_stride);
+    activate_pixels(convolution.activation, lanes, outputs, y, y_stride);
 }
 
 /// Vectors [begin, end) of outputs of a tile.

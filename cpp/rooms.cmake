@@ -18,6 +18,7 @@ fi_room(strided SOURCES iterator.cc row.cc convert.cc copy.cc transpose.cc fill.
         unary_float.cc binary.cc binary_float.cc binary_signed.cc binary_unsigned.cc fold.cc reduce.cc cumsum.cc
         gather.cc scatter.cc one_hot.cc topk.cc pool_nd.cc dynamic.cc non_max_suppression.cc table.cc)
 fi_room(im2col SOURCES offsets.cc mec.cc table.cc ref.cc TIER_SOURCES kernels.cc)
+fi_room(direct SOURCES run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(depthwise SOURCES table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(grouped SOURCES pack.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(winograd SOURCES run.cc weights.cc bound.cc table.cc ref.cc TIER_SOURCES kernels.cc)

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <limits>
 
+#include "plan/choose_direct.h"
 #include "plan/choose_grouped.h"
 #include "plan/choose_lowered.h"
 #include "plan/choose_winograd.h"
@@ -14,8 +15,8 @@ namespace fi::plan {
 namespace {
 
 const char* const kAlgorithms[] = {
-    "depthwise", "grouped", "pointwise", "indirect",     "im2col",       "mec",         "gemm",
-    "naive",     "gapped",  "coded",     "winograd_f23", "winograd_f43", "winograd_f63"};
+    "depthwise", "grouped", "pointwise", "direct", "indirect",     "im2col",       "mec",
+    "gemm",      "naive",   "gapped",    "coded",  "winograd_f23", "winograd_f43", "winograd_f63"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
@@ -162,10 +163,14 @@ void Choice::tell(StepReport& report) const {
 }
 
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine) {
-  std::vector<Candidate> all = {depthwise(query, machine),        grouped_candidate(query, machine),
-                                pointwise(query, machine),        indirect(query, machine),
-                                im2col_candidate(query, machine), mec_candidate(query, machine)};
+  std::vector<Candidate> all = {depthwise(query, machine),    grouped_candidate(query, machine),
+                                pointwise(query, machine),    direct_candidate(query, machine),
+                                indirect(query, machine),     im2col_candidate(query, machine),
+                                mec_candidate(query, machine)};
   for (Candidate& c : winograd_candidates(query, machine)) all.push_back(std::move(c));
+  for (Candidate& c : all) {
+    if (query.planar && c.algorithm != "direct") c.cycles += interleaving_cycles(query);
+  }
   return all;
 }
 

@@ -59,13 +59,15 @@ struct ConvQuery {
   bool constant_weights;  // known at prepare
   bool uniform_pixels;    // input pixels of an image step evenly, so that they are rows of a matrix
   int64_t input_bytes;    // from the input's first element to its last
+  bool planar;            // the input's channels are not neighbours: others than direct copy it
   bool thresholded;       // a step function follows: the order of rounding may tip its result
 };
 
 /// Estimated cycles of the convolution's product alone, whatever brings its left-hand side.
 double gemm_cycles(const ConvQuery& query, const Machine& machine);
 
-/// depthwise, grouped, pointwise, indirect, im2col, mec, winograd_f23, winograd_f43, winograd_f63.
+/// depthwise, grouped, pointwise, direct, indirect, im2col, mec, winograd_f23, winograd_f43,
+/// winograd_f63.
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
 
 /// Whether some operator knows an algorithm of that name.

@@ -13,6 +13,7 @@ constexpr double kEfficiency = 0.8;  // of the peak, by a point's product
 constexpr double kFarBytes = 2.7;    // of weights in a cycle, from beyond L2
 constexpr double kNearColumns = 16;  // narrower products waste the rest of a vector
 constexpr double kCallCycles = 300;  // entering one point's product
+constexpr double kSumCycles = 4;  // entering and storing a vector of its sums: few inputs feel it
 
 /// Cycles of one vector of one point, one way: load, add, store. The eight rows of f63 do not fit
 /// the registers.
@@ -44,7 +45,8 @@ double cycles_of(int m, const ConvQuery& q, const Machine& machine) {
   const double blocks = static_cast<double>((all + block - 1) / block);
   const double columns = rounded_up(outputs, kNearColumns);
   const double products =
-      points * tiles * inputs * columns / (machine.macs_per_cycle * kEfficiency);
+      points * tiles * columns *
+      (inputs / (machine.macs_per_cycle * kEfficiency) + kSumCycles / (machine.macs_per_cycle / 2));
   const double weights = points * inputs * columns * sizeof(float) * blocks / kFarBytes;
   const double lanes = machine.macs_per_cycle / 2;
   const double transforms =

@@ -18,7 +18,7 @@ from plan.programs import Net, nhwc
 Array = npt.NDArray[Any]
 EPS = float(np.finfo(np.float32).eps)
 WINOGRAD = ("winograd_f23", "winograd_f43", "winograd_f63")
-ALGORITHMS = ("depthwise", "grouped", "pointwise", "indirect", "im2col", "mec", *WINOGRAD)
+ALGORITHMS = ("depthwise", "grouped", "pointwise", "direct", "indirect", "im2col", "mec", *WINOGRAD)
 
 
 def oracle(op: str, arrays: list[Array | None], attributes: dict[str, Any], activation: Activation | None) -> Array:

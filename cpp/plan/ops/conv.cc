@@ -10,6 +10,10 @@
 namespace fi::plan {
 namespace {
 
+int64_t dense_bytes(const Image<float>& x) {
+  return x.batch * x.height * x.width * x.channels * static_cast<int64_t>(sizeof(float));
+}
+
 ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   ConvQuery query;
   query.batch = p.x.image.batch;
@@ -22,14 +26,21 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   query.groups = p.groups;
   query.window = p.window;
   query.constant_weights = constant_weights;
-  query.uniform_pixels = rows_join(p.x.image);
-  query.input_bytes = p.x.extent_bytes();
+  query.planar = p.channel_stride != 1;
+  query.uniform_pixels = query.planar || rows_join(p.x.image);  // its copy is dense
+  query.input_bytes = query.planar ? dense_bytes(p.x.image) : p.x.extent_bytes();
   query.thresholded = p.thresholded;
   return query;
 }
 
 std::unique_ptr<Operator> make(const std::string& algorithm, const ConvProblem& problem,
                                const Filter& filter, PrepareContext& context) {
+  if (algorithm == "direct") return make_direct_convolution(problem, filter, context);
+  if (problem.channel_stride != 1) {
+    return make_interleaved_convolution(problem, context, [&](const ConvProblem& interleaved) {
+      return make(algorithm, interleaved, filter, context);
+    });
+  }
   if (algorithm == "depthwise") return make_depthwise_convolution(problem, filter, context);
   if (algorithm == "mec") return make_mec_convolution(problem, filter, context);
   if (algorithm == "grouped") return make_grouped_convolution(problem, filter, context);
@@ -41,6 +52,15 @@ std::unique_ptr<Operator> make(const std::string& algorithm, const ConvProblem& 
                            : algorithm == "indirect" ? LhsSource::indirect
                                                      : LhsSource::im2col;
   return make_gemm_convolution(source, problem, filter, context);
+}
+
+// As an image, or as planes of one.
+void read_input(const Step& step, Operand x, ConvProblem* p) {
+  if (x.view.rank == 4 && !is_image(x)) {
+    p->channel_stride = x.view.stride[1];
+    x.view.stride[1] = 1;
+  }
+  p->x = as_image(step, x);
 }
 
 void check(const Step& step, const ConvProblem& p, const int64_t (&oihw)[4]) {
@@ -129,7 +149,7 @@ std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
                                        PrepareContext& context) {
   const Attributes attributes(step);
   ConvProblem problem;
-  problem.x = as_image(step, input(program, step, 0));
+  read_input(step, input(program, step, 0), &problem);
   problem.y = as_image(step, output(program, step, 0));
   problem.residual = as_image(step, input(program, step, 1, false));
   problem.groups = attributes.integer("groups", 1);

@@ -2,6 +2,7 @@
 // phases is an ordinary convolution.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -42,9 +43,10 @@ struct Filter {
   FilterView view;
 };
 
-/// y = activation(convolution(x, filter) + bias + residual), all NHWC.
+/// y = activation(convolution(x, filter) + bias + residual), all NHWC; but x may be planar.
 struct ConvProblem {
   ImageOperand x, y, residual;
+  int64_t channel_stride = 1;  // of x; other than 1: only direct takes it as it is
   Window window;
   int64_t groups = 1;
   FloatSource bias;
@@ -71,6 +73,15 @@ std::unique_ptr<Operator> make_grouped_convolution(const ConvProblem& problem, c
 
 std::unique_ptr<Operator> make_mec_convolution(const ConvProblem& problem, const Filter& filter,
                                                PrepareContext& context);
+
+std::unique_ptr<Operator> make_direct_convolution(const ConvProblem& problem, const Filter& filter,
+                                                  PrepareContext& context);
+
+/// Copies a planar input at each run, for the convolution that `make` makes of the copy.
+using ConvolutionMaker = std::function<std::unique_ptr<Operator>(const ConvProblem& interleaved)>;
+std::unique_ptr<Operator> make_interleaved_convolution(const ConvProblem& problem,
+                                                       PrepareContext& context,
+                                                       const ConvolutionMaker& make);
 
 /// m: 2, 4 or 6, as in winograd_f23, ...
 std::unique_ptr<Operator> make_winograd_convolution(int m, const ConvProblem& problem,

@@ -28,6 +28,8 @@ class Contiguous {
   void copy_at_run(const RunContext& context) const;
   const float* at(const RunContext& context) const;
   bool present() const { return operand_.present(); }
+  /// The buffer number of the copy; -1: there is none.
+  int buffer() const { return buffer_; }
 
  private:
   Operand operand_;

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import pytest
 
 import fastinfer
-from assets import DATA, require
 from fastinfer.compress import deep_compression, prune_connections
-from fastinfer.compress.codebook import k_means, share_weights, with_fillers
+from fastinfer.compress.clustering import k_means
+from fastinfer.compress.codebook import share_weights, with_fillers
 from fastinfer.errors import ArgumentError
-from fastinfer.file.fi import fi_bytes
 from fastinfer.graph.weight import SparseCodebookWeight
 from hostile.small_models import classifier
-from models import nets
 
 
 def model() -> fastinfer.Model:
@@ -102,35 +98,3 @@ def test_hooks_and_arguments() -> None:
             deep_compression(model(), **arguments)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="scope"):
         prune_connections(model(), 0.5, "all")
-
-
-ALEXNET = [
-    ((96, 363), 0.84), ((256, 1200), 0.38), ((384, 2304), 0.35), ((384, 1728), 0.37), ((256, 1728), 0.37),
-    ((4096, 9216), 0.09), ((4096, 4096), 0.09), ((1000, 4096), 0.25),
-]  # fmt: skip
-
-
-def test_alexnet_is_26_times_smaller_before_huffman() -> None:
-    """A sixteenth of each layer of the published shapes and densities, random survivors, 8- and 5-bit codes."""
-    rng = np.random.default_rng(0)
-    dense = stored = 0
-    for i, ((rows, columns), density) in enumerate(ALEXNET):
-        bits = 8 if i < 5 else 5
-        shape = (max(1, rows // 16), columns)
-        array = np.where(rng.random(shape) < density, rng.integers(1, 2**bits, shape), 0).astype(np.float32)
-        weight = share_weights(array, bits, 5, False)
-        dense += 4 * rows * columns
-        stored += (weight.nbytes - weight.codebook.nbytes) * rows // shape[0] + 4 * 2**bits
-    assert dense / stored >= 26
-
-
-def test_squeezenet_in_6_bits() -> None:
-    """The published network re-clustered without training: under 430,000 bytes, 125 of 200 photographs (132 before)."""
-    net = fastinfer.load(require(DATA / "squeezenet_deepcompression" / "compressed_SqueezeNet.net"))
-    small = deep_compression(net, bits=6)
-    assert len(fi_bytes(small.graph)) < 430_000
-    files, labels = nets.photographs()
-    x = nets.load_all(files, nets.for_squeezenet)
-    found = np.concatenate([small(x[i : i + 20]) for i in range(0, len(x), 20)])
-    assert nets.right(found.reshape(len(found), -1), labels, 1) >= 124  # one may tip over on another tier
-    assert sum(math.prod(w.shape) for w in small.graph.weights.values()) > 1_244_448

@@ -1,38 +1,12 @@
-"""Shared weights by k-means, and their relative indices with fillers (Han et al., Deep Compression, 2016)."""
+"""Weights in Deep Compression's form: codes of shared values, and relative indices with fillers (Han et al. 2016)."""
 
 from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
 
+from fastinfer.compress.clustering import k_means
 from fastinfer.graph.weight import Array, SparseCodebookWeight, pack
-
-_ROUNDS = 120
-_LAST_ROUNDS = 20  # without splits
-
-
-def k_means(values: Array, clusters: int) -> npt.NDArray[np.float64]:
-    """Centroids, ascending, of one-dimensional values: Lloyd's rounds from `clusters` points spread evenly over
-    [min, max], which keeps the few large values apart that matter most. A cluster that loses its values goes to where
-    the squared error is largest."""
-    ordered = np.sort(values.astype(np.float64))
-    sums, squares = (np.concatenate([[0.0], np.cumsum(terms)]) for terms in (ordered, ordered**2))
-    centroids: npt.NDArray[np.float64] = np.unique(np.linspace(ordered[0], ordered[-1], clusters))
-    for round_ in range(_ROUNDS):
-        inner = np.searchsorted(ordered, (centroids[1:] + centroids[:-1]) / 2)
-        edges = np.concatenate([[0], inner, [len(ordered)]])
-        counts = np.diff(edges)
-        filled = counts > 0
-        means = np.diff(sums[edges])[filled] / counts[filled]
-        if len(means) < clusters and round_ < _ROUNDS - _LAST_ROUNDS:
-            errors = np.diff(squares[edges])[filled] - counts[filled] * means**2
-            worst = np.argsort(-errors, kind="stable")[: clusters - len(means)]
-            lowest = ordered[edges[:-1][filled][worst]]
-            means = np.unique(np.concatenate([means, (lowest + means[worst]) / 2]))
-        if np.array_equal(means, centroids):
-            break
-        centroids = means
-    return centroids
 
 
 def share_weights(array: Array, bits: int, index_bits: int, huffman: bool) -> SparseCodebookWeight:
@@ -40,17 +14,23 @@ def share_weights(array: Array, bits: int, index_bits: int, huffman: bool) -> Sp
 
     Code 0 is the filler's alone. An array that needs no more values than the codebook has keeps them exactly.
     """
-    flat = array.ravel()
-    positions = np.flatnonzero(flat)
-    values = flat[positions]
+    values = array[array != 0]
     centroids = np.unique(values)
     if len(centroids) > 2**bits - 1:
         centroids = np.unique(k_means(values, 2**bits - 1).astype(np.float32))
-    nearest = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values)
-    codes, gaps = with_fillers(positions, (nearest + 1).astype(np.uint8), index_bits)
+    labels = np.full(array.shape, -1)
+    labels[array != 0] = np.searchsorted((centroids[1:] + centroids[:-1]) / 2, values)
+    return coded_weight(labels, centroids, bits, index_bits, huffman)
+
+
+def coded_weight(labels: Array, centroids: Array, bits: int, index_bits: int, huffman: bool) -> SparseCodebookWeight:
+    """The weight of centroids[labels], where labels of -1 are zeros that are not stored; of the labels' shape."""
+    flat = labels.ravel()
+    positions = np.flatnonzero(flat >= 0)
+    codes, gaps = with_fillers(positions, (flat[positions] + 1).astype(np.uint8), index_bits)
     codebook = np.append(np.float32(0), centroids).astype(np.float32)
     packed = pack(codes, bits), pack(gaps, index_bits)
-    return SparseCodebookWeight(array.shape, codebook, *packed, bits, index_bits, len(codes), huffman)
+    return SparseCodebookWeight(labels.shape, codebook, *packed, bits, index_bits, len(codes), huffman)
 
 
 def with_fillers(

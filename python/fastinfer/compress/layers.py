@@ -25,6 +25,14 @@ def layer_weights(model: Model) -> list[str]:
     return list(dict.fromkeys(n for n in found if len(graph.weights[n].shape) >= 2))
 
 
+def layer_biases(model: Model) -> list[str]:
+    """Names of the f32 biases of convolutions and matrix products that nothing else reads."""
+    graph, users = model.graph, model.graph.consumers()
+    names = [node.input(2) for node in graph.nodes if node.op in _LAYERS and node.op != "MatMul"]
+    found = [n for n in names if n in graph.weights and graph.weights[n].dtype is DType.F32]
+    return [name for name in dict.fromkeys(found) if len(users[name]) == 1]
+
+
 def elements(model: Model, name: str) -> Array:
     """A weight's elements as f32."""
     return model.graph.weights[name].dense().astype(np.float32, copy=False)

@@ -26,7 +26,7 @@ Array = npt.NDArray[Any]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-ModelPath = Annotated[Path, typer.Argument(help="An ONNX file, or a Deep-Compression .net file.", show_default=False)]
+ModelPath = Annotated[Path, typer.Argument(help="An ONNX, .fi or Deep-Compression .net file.", show_default=False)]
 Threads = Annotated[int | None, typer.Option(help="Threads to use; all usable processors by default.", min=1)]
 Isa = Annotated[str | None, typer.Option(help="Use no instructions beyond this tier: scalar, avx2, avx512, neon.")]
 Tune = Annotated[
@@ -108,7 +108,8 @@ def _shape(text: str) -> tuple[int, ...]:
         raise InputError(f"a shape looks like 1x3x224x224, not {text!r}") from None
 
 
-def _load_array(name: str, path: str) -> Array:
+def load_array(name: str, path: str) -> Array:
+    """The array of a .npy file, for the input of this name. InputError."""
     try:
         array = np.load(path, allow_pickle=False)
     except (OSError, ValueError) as error:
@@ -132,7 +133,7 @@ def model_inputs(model: fastinfer.Model, files: list[str] | None, shapes: list[s
     arrays: dict[str, Array] = {}
     for info in model.inputs:
         if info.name in given:
-            arrays[info.name] = _load_array(info.name, given[info.name])
+            arrays[info.name] = load_array(info.name, given[info.name])
             continue
         declared = _shape(sizes[info.name]) if info.name in sizes else info.shape
         if declared is None:

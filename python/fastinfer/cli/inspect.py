@@ -46,12 +46,12 @@ def inspect(
         f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes"
     )
     if _compressed(m):
-        common.print_table(_size_cells(sizes(m.graph)))
+        common.print_table(size_cells(sizes(m.graph)))
     if table is not None:
         common.print_table(table.cells())
 
 
-def _size_cells(rows: list[Sizes]) -> Cells:
+def size_cells(rows: list[Sizes]) -> Cells:
     """Bytes of each weight by stage, and of all."""
     header = ("weight", "form", "dense", "pruned", "coded", "entropy-coded", "ratio", "density", "bits/weight")
     total = Sizes("all", "", *(sum(getattr(row, name) for row in rows) for name in _COUNTS))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from fastinfer.cli import bench, demo, inspect, profile, run
+from fastinfer.cli import bench, compress, demo, inspect, profile, run
 
 app = typer.Typer(
     name="fastinfer",
@@ -17,6 +17,7 @@ app.command("demo")(demo.demo)
 app.command("run")(run.run)
 app.command("bench")(bench.bench)
 app.command("inspect")(inspect.inspect)
+app.command("compress")(compress.compress)
 app.command("profile")(profile.profile)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ def values_at(graph: Graph, name: str, calls: Calls, options: Options) -> list[A
     """The value's arrays, one for each call, by running what the graph needs for it."""
     if any(info.name == name for info in graph.inputs):
         return [call[name] for call in calls]
-    model = load_with(fi_bytes(_up_to(graph, name)), options)
+    model = load_with(fi_bytes(_up_to(graph, name)), replace(options, tune=False))
     needed = [info.name for info in model.inputs]
     return [model.run({key: call[key] for key in needed})[name] for call in calls]
 

@@ -97,7 +97,7 @@ py::object run(const winograd::Kernel& kernel, const py::kwargs& kwargs) {
   if (!layer.gemm) throw Error(ErrorKind::unsupported, "winograd: no gemm row of this tier");
   if (tiles == 0 || arguments.outputs == 0) return out;
   const AlignedBuffer packed(static_cast<int64_t>(winograd::packed_bytes(layer)));
-  winograd::pack_weights(layer, weights_of(arguments.w), packed.as<char>());
+  winograd::pack_weights(layer, weights_of(arguments.w), 0, layer.outputs, packed.as<char>());
   const AlignedBuffer scratch(static_cast<int64_t>(winograd::scratch_bytes(layer)));
   winograd::run(layer, convolution, packed.as<char>(), 0, tiles, 0, arguments.outputs,
                 scratch.as<char>());

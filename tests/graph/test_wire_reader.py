@@ -198,10 +198,11 @@ def test_tensors(array: np.ndarray, raw: bool) -> None:
     np.testing.assert_array_equal(got, array, strict=True)
 
 
-def test_aligned_raw_data_is_not_copied() -> None:
-    array = np.arange(1000, dtype=np.float32)
+@pytest.mark.parametrize("count", [1000, 10_000])
+def test_aligned_and_large_raw_data_are_not_copied(count: int) -> None:
+    array = np.arange(count, dtype=np.float32)
     data = numpy_helper.from_array(array, "t").SerializeToString()
-    for shift in range(4):  # raw_data stands at every alignment; exactly one of them needs no copy
+    for shift in range(4):  # raw_data stands at every alignment; a small tensor is copied at three of them
         buffer = np.frombuffer(bytes(shift) + data, np.uint8)
         view = memoryview(buffer)
         tensor = Reader(view).read(Tensor(), shift, len(view))
@@ -209,7 +210,8 @@ def test_aligned_raw_data_is_not_copied() -> None:
         got = read_tensor(tensor, ExternalFiles(None))
         np.testing.assert_array_equal(got, array)
         aligned = np.frombuffer(tensor.raw_data, np.uint8).ctypes.data % 4 == 0
-        assert np.shares_memory(got, buffer) == aligned
+        assert np.shares_memory(got, buffer) == (aligned or count == 10_000)
+        assert not got.flags.writeable
 
 
 @pytest.mark.parametrize(

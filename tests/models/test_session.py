@@ -269,7 +269,22 @@ def test_memory_counts_weights_and_plans() -> None:
     before = m.memory()
     assert before["weights_stored"] == 4 * (8 * 27 + 8 + 40)
     m(picture(1, 3, 8, 8))
-    assert m.memory()["plans"] == 1
+    one = m.memory()
+    assert one["plans"] == 1
+    assert one["packed_bytes"] > 0
+    assert 0 < one["arena_bytes"] <= one["unshared_bytes"]
+    m(picture(3, 3, 9, 8))
+    more = m.memory()
+    assert more["plans"] == 2 and more["arena_bytes"] > one["arena_bytes"]
+
+
+def test_packed_weights_count_once_however_many_plans_share_them() -> None:
+    m = load(two_layers(), algorithm="im2col")
+    m(picture(1, 3, 8, 8))
+    packed = m.memory()["packed_bytes"]
+    m(picture(1, 3, 9, 8))
+    assert m.memory()["plans"] == 2
+    assert m.memory()["packed_bytes"] == packed
 
 
 def test_an_algorithm_may_be_demanded() -> None:

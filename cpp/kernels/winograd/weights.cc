@@ -56,19 +56,20 @@ size_t packed_bytes(const Layer& layer) {
   return static_cast<size_t>(layer.points() * point_bytes(layer));
 }
 
-void pack_weights(const Layer& layer, const WeightView& weights, char* packed) {
+void pack_weights(const Layer& layer, const WeightView& weights, int64_t begin, int64_t end,
+                  char* packed) {
   // A panel of nr outputs at a time: the transformed weights are up to seven times larger.
   const int64_t nr = layer.gemm->nr, inputs = layer.inputs;
   const int64_t panel_bytes = static_cast<int64_t>(layer.gemm->packed_rhs_bytes(inputs, nr));
   const AlignedBuffer panel(layer.points() * nr * inputs * static_cast<int64_t>(sizeof(float)));
   const Matrices& f = matrices_of(layer.kernel->m);
-  for (int64_t n = 0; n < layer.outputs; n += nr, packed += panel_bytes) {
-    const int64_t count = std::min(nr, layer.outputs - n);
+  for (int64_t n = begin; n < end; n += nr) {
+    const int64_t count = std::min(nr, end - n);
     for (int64_t o = 0; o < count; ++o)
       transform(f, weights, n + o, inputs, panel.as<float>() + o * inputs, nr * inputs);
     for (int64_t p = 0; p < layer.points(); ++p) {
       const gemm::RhsView rhs{panel.as<float>() + p * nr * inputs, inputs, count, 1, inputs};
-      layer.gemm->pack_rhs(rhs, packed + p * point_bytes(layer));
+      layer.gemm->pack_rhs(rhs, packed + p * point_bytes(layer) + n / nr * panel_bytes);
     }
   }
 }

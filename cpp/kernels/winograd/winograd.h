@@ -95,7 +95,9 @@ struct WeightView {
 };
 size_t packed_bytes(const Layer& layer);
 /// G g G^T in float64, rounded once, then packed for the products, point after point.
-void pack_weights(const Layer& layer, const WeightView& weights, char* packed);
+/// Outputs [begin, end), whole panels of layer.gemm->nr but for the last.
+void pack_weights(const Layer& layer, const WeightView& weights, int64_t begin, int64_t end,
+                  char* packed);
 
 /// Scratch that one worker needs for run().
 size_t scratch_bytes(const Layer& layer);

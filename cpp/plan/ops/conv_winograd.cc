@@ -31,11 +31,17 @@ PackedPtr pack(const winograd::Layer& layer, const Filter& filter, PrepareContex
   const std::string format = "winograd" + std::to_string(layer.kernel->m) + "/" +
                              layer.gemm->info.name + filter.view.key() + "/" +
                              std::to_string(layer.inputs) + "x" + std::to_string(layer.outputs);
+  const int threads = context.threads();
   const auto fill = [&](char* out) {
     const auto values = decoded(filter.weight);
     const FilterView& view = filter.view;
-    winograd::pack_weights(
-        layer, {values.get() + view.start, view.out, view.in, view.row, view.column}, out);
+    const winograd::WeightView weights{values.get() + view.start, view.out, view.in, view.row,
+                                       view.column};
+    const Split panels =
+        split(layer.outputs, layer.gemm->nr, threads <= 1 ? 1 : kTasksPerThread * threads);
+    parallel_for(threads, panels.parts, [&](int, int64_t part) {
+      winograd::pack_weights(layer, weights, panels.begin(part), panels.end(part), out);
+    });
   };
   return context.packed(filter.weight, format, static_cast<int64_t>(winograd::packed_bytes(layer)),
                         fill);

@@ -62,6 +62,7 @@ class Engines:
         for engine in self._made():
             for name, value in engine.memory().items():
                 total[name] = total.get(name, 0) + value
+        total["packed_bytes"] = self.main.cache.bytes  # once, however many plans use them
         return total
 
     def _made(self) -> list[Engine]:

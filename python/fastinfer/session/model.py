@@ -118,7 +118,13 @@ class Model:
         return self._engines.apply(inputs, lambda engine: profile_of(engine, inputs, runs))
 
     def memory(self) -> dict[str, int]:
-        """Bytes: weights as stored in the model, and what the plans made so far hold."""
+        """Bytes: weights as stored in the model, and what the plans made so far hold.
+
+        weights_stored is the file's own, which stays mapped; packed_bytes are the weights as the kernels want them,
+        shared by the plans; arena_bytes activations and workspaces, of which workspace_bytes (unshared_bytes: if every
+        tensor had memory of its own); scratch_bytes what all threads use within steps. arenas: how many runs at a time
+        there have been, each with an arena and scratch; plans: how many there are.
+        """
         stored = sum(weight.nbytes for weight in self._file.graph.weights.values())
         return {"weights_stored": stored, **self._engines.memory()}
 

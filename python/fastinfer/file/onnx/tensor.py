@@ -1,4 +1,4 @@
-"""TensorProto to array: a view of the mapped bytes where raw_data is aligned, a copy of that one tensor where not."""
+"""TensorProto to array: a view of the mapped bytes; a copy of a small tensor whose raw_data is not aligned."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ _OTHERS |= {19: "float8e5m2", 20: "float8e5m2fnuz", 21: "uint4", 22: "int4", 23:
 
 _RANK_LIMIT = 32  # NumPy's own, before version 2
 _BYTES_LIMIT = 1 << 62
+_LARGE = 1 << 14  # bytes; a copy of less costs nothing
 _SPARSE_LIMIT = 1 << 26  # elements of a sparse tensor written out; more would let a small file take gigabytes
 
 
@@ -103,7 +104,8 @@ def _from_bytes(span: memoryview, dtype: DType, shape: tuple[int, ...]) -> Array
     if dtype is DType.BOOL:
         return _frozen(np.frombuffer(span, np.uint8).reshape(shape).astype(np.bool_))
     array = np.frombuffer(span, dtype.numpy.newbyteorder("<")).astype(dtype.numpy, copy=False).reshape(shape)
-    return array if array.flags.aligned else _frozen(array.copy())
+    # The core reads weights at any address: a large one stays where it is mapped, and is read when it is packed.
+    return array if array.flags.aligned or array.nbytes >= _LARGE else _frozen(array.copy())
 
 
 def _from_typed(tensor: TensorProto, dtype: DType, shape: tuple[int, ...]) -> Array:

@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <chrono>
 #include <thread>
 #include <vector>
 
@@ -19,10 +20,10 @@ py::array_t<int64_t> to_array(const std::vector<int64_t>& values) {
   return py::array_t<int64_t>(static_cast<py::ssize_t>(values.size()), values.data());
 }
 
-/// Each task runs `inner` nested tasks and waits for `microseconds`. Returns, by task: the worker
-/// that ran it, and how many (nested) tasks ran for it on worker 0 of the nested call; the latter
-/// must be max(inner, 1).
-py::tuple pool_run(int threads, int64_t tasks, int64_t inner, int64_t microseconds) {
+/// Each task runs `inner` nested tasks and waits for `microseconds`, the first for `first` more.
+/// Returns, by task: the worker that ran it, and how many (nested) tasks ran for it on worker 0 of
+/// the nested call; the latter must be max(inner, 1).
+py::tuple pool_run(int threads, int64_t tasks, int64_t inner, int64_t microseconds, int64_t first) {
   std::vector<int64_t> workers(static_cast<size_t>(tasks), -1),
       counts(static_cast<size_t>(tasks), 0);
   {
@@ -31,7 +32,8 @@ py::tuple pool_run(int threads, int64_t tasks, int64_t inner, int64_t microsecon
       workers[task] = worker;
       if (inner == 0) ++counts[task];
       parallel_for(threads, inner, [&](int own, int64_t) { counts[task] += own == 0; });
-      if (microseconds > 0) std::this_thread::sleep_for(std::chrono::microseconds(microseconds));
+      const std::chrono::microseconds pause(microseconds + (task == 0 ? first : 0));
+      if (pause.count() > 0) std::this_thread::sleep_for(pause);
     });
   }
   return py::make_tuple(to_array(workers), to_array(counts));
@@ -52,11 +54,24 @@ py::array_t<int64_t> pool_flushing(int threads, int64_t tasks) {
   return to_array(seen);
 }
 
+/// Seconds of each of `calls` calls of as many empty tasks as threads.
+py::array_t<double> pool_seconds(int threads, int64_t calls) {
+  py::array_t<double> seconds(static_cast<py::ssize_t>(calls));
+  for (int64_t i = 0; i < calls; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    parallel_for(threads, threads, [](int, int64_t) {});
+    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    seconds.mutable_data()[i] = taken.count();
+  }
+  return seconds;
+}
+
 }  // namespace
 
 void bind_pool(py::module_& module) {
   module.def("_pool_run", &pool_run, py::arg("threads"), py::arg("tasks"), py::arg("inner") = 0,
-             py::arg("microseconds") = 0);
+             py::arg("microseconds") = 0, py::arg("first") = 0);
+  module.def("_pool_seconds", &pool_seconds, py::arg("threads"), py::arg("calls"));
   module.def("_pool_flushing", &pool_flushing, py::arg("threads"), py::arg("tasks"));
   module.def("_pool_started", &parallel::started_threads);
   module.def("_cgroup_quota", &cpu::cgroup_quota, py::arg("root"), py::arg("self"));

@@ -22,20 +22,46 @@ constexpr std::chrono::microseconds kSpin(200);
 std::atomic<int> processors{1};
 thread_local bool inside = false;  // this thread runs a body of the pool
 
+/// Tasks that lie side by side, handed out from the first to the last.
+struct alignas(64) Share {
+  std::atomic<int64_t> next{0};
+  int64_t end = 0;
+
+  /// False if all are handed out. The look first spares a finished share a write.
+  bool take(int64_t* task) {
+    if (next.load(std::memory_order_relaxed) >= end) return false;
+    *task = next.fetch_add(1, std::memory_order_relaxed);
+    return *task < end;
+  }
+};
+
 /// What a call publishes. Written by the caller while every helper's gate is closed; the gate
-/// orders it before their reads. `next` alone is shared while they run: it only hands out numbers,
-/// so it needs no ordering of its own.
+/// orders it before their reads. The shares' counters alone change while they run: they only hand
+/// out numbers, so they need no ordering of their own.
+///
+/// Every worker has a share of its own, and takes from the others' when that is done. So where
+/// tasks are even, the same worker computes the same part of every layer, whose input it finds in
+/// its own cache; and where they are not, or a worker comes late, nobody waits.
 struct Job {
   TaskFn function = nullptr;
   void* body = nullptr;
-  int64_t tasks = 0;
   uint64_t fp_mode = 0;
   std::chrono::nanoseconds spin{0};
-  alignas(64) std::atomic<int64_t> next{0};
+  int workers = 0;
+  Share shares[kMaxWorkers + 1];
+
+  void divide(int64_t all, int among) {
+    workers = among;
+    for (int i = 0; i < among; ++i) {
+      shares[i].next.store(all * i / among, std::memory_order_relaxed);
+      shares[i].end = all * (i + 1) / among;
+    }
+  }
 
   void work(int worker) {
-    for (int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;) {
-      function(body, worker, task);
+    for (int i = 0; i < workers; ++i) {
+      Share& share = shares[(worker + i) % workers];
+      for (int64_t task; share.take(&task);) function(body, worker, task);
     }
   }
 };
@@ -112,11 +138,10 @@ bool Pool::run(int threads, int64_t tasks, TaskFn function, void* body) {
   const int helpers = start_helpers(static_cast<int>(std::min<int64_t>(threads, tasks)) - 1);
   job_.function = function;
   job_.body = body;
-  job_.tasks = tasks;
+  job_.divide(tasks, helpers + 1);
   job_.fp_mode = fp_mode();
   job_.spin =
       helpers < processors.load(std::memory_order_relaxed) ? kSpin : std::chrono::microseconds(0);
-  job_.next.store(0, std::memory_order_relaxed);
   pending_.store(helpers, std::memory_order_relaxed);
   for (int i = 0; i < helpers; ++i) helpers_[i].before = helpers_[i].gate.open_up();
   job_.work(0);

@@ -3,8 +3,9 @@
 //   parallel_for(threads, tasks, [&](int worker, int64_t task) { ... });
 //
 // calls the body once for each task, on at most `threads` threads at a time. The caller is worker
-// 0; each worker has a number of its own below `threads`, which picks its scratch. Tasks are handed
-// out one by one, in order. It returns when all are done.
+// 0; each worker has a number of its own below `threads`, which picks its scratch. Each worker
+// begins with a share of its own, the same part of the tasks at every call, in order; when that is
+// done it takes tasks of the others' shares, one by one. It returns when all are done.
 //
 // The body must not throw. A call from inside a body, and a call while another thread's call is
 // running, runs on its own caller alone, as worker 0: nothing nests, and nothing waits for a

@@ -125,3 +125,22 @@ def test_the_interpreter_exits_with_workers_parked_or_spinning() -> None:
     code = "from fastinfer import _core; _core._pool_run(4, 100); print('done')"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (result.returncode, result.stdout) == (0, "done\n"), result.stderr
+
+
+# Who does what
+
+
+def test_even_tasks_are_split_side_by_side() -> None:
+    """On a crowded machine a worker may come late and lose tasks, but not every time."""
+    tries = (_core._pool_run(2, 8, microseconds=5000)[0].tolist() for _ in range(20))
+    assert [0, 0, 0, 0, 1, 1, 1, 1] in tries
+
+
+def test_tasks_of_a_worker_that_is_held_up_are_taken_by_others() -> None:
+    workers, counts = _core._pool_run(2, 8, microseconds=1000, first=500_000)
+    assert counts.sum() == 8
+    assert (workers[1:] != workers[0]).all()
+
+
+def test_every_call_of_many_is_joined() -> None:
+    assert (_core._pool_seconds(3, 2000) > 0).all()

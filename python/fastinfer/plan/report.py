@@ -48,6 +48,7 @@ class PlanRow:
     why: str
     slow: bool = False  # a path without a fast kernel
     refused: tuple[tuple[str, str], ...] = ()
+    candidates: tuple[str, ...] = ()  # the algorithms that might be taken, the one that was among them
     scratch_bytes: int = 0
     lowered_bytes: tuple[tuple[str, int], ...] = ()
     weights: int = 0
@@ -167,6 +168,7 @@ def plan_rows(program: Program, report: Sequence[dict[str, Any]]) -> list[PlanRo
                 str(entry.get("why", "")),
                 bool(entry.get("slow", False)),
                 tuple((str(a), str(b)) for a, b in entry["refused"].items()),
+                tuple(entry.get("candidates", ())),
                 int(entry.get("scratch_bytes", 0)),
                 tuple((str(a), int(b)) for a, b in entry.get("lowered_bytes", {}).items()),
                 int(entry.get("weights", 0)),

@@ -2,6 +2,7 @@
 #include FI_VEC_H
 
 #include "kernels/depthwise/generic.inl"
+#include "kernels/depthwise/pairs.inl"
 #include "kernels/depthwise/tiled.inl"
 #include "kernels/name.h"
 
@@ -17,7 +18,7 @@ constexpr Kernel tiled(const char* name) {
           K > 0 ? 1 : 0,
           S,
           1,
-          run_tiled<K, S>};
+          K == 3 && S == 1 && kTile == 2 * kPairTile ? run_pairs : run_tiled<K, S>};
 }
 
 constexpr Kernel k3x3s1 = tiled<3, 1>(FI_KERNEL_NAME("depthwise_f32_3x3s1"));

@@ -25,7 +25,7 @@ constexpr int kTile = 7;  // of 16 registers
 /// Where the rows of the image are long, channels are taken in blocks, of which the input rows of a
 /// window and the output row stay in L1. Blocks of few channels would read memory in
 /// pieces too small: then all channels are taken together.
-constexpr int64_t kBlockBytes = 28 << 10, kLeastChannels = 32;
+constexpr int64_t kBlockBytes = 28 << 10, kLeastChannels = 48;
 
 /// Columns under a tile, of K taps.
 template <int K, int S>

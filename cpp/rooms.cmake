@@ -21,5 +21,6 @@ fi_room(im2col SOURCES offsets.cc mec.cc table.cc ref.cc TIER_SOURCES kernels.cc
 fi_room(direct SOURCES run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(depthwise SOURCES table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(grouped SOURCES pack.cc table.cc ref.cc TIER_SOURCES kernels.cc)
+fi_room(fft SOURCES run.cc weights.cc cost.cc bound.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(winograd SOURCES run.cc weights.cc bound.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(codebook SOURCES pack.cc run.cc table.cc ref.cc TIER_SOURCES kernels.cc)

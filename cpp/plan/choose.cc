@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "plan/choose_direct.h"
+#include "plan/choose_fft.h"
 #include "plan/choose_grouped.h"
 #include "plan/choose_lowered.h"
 #include "plan/choose_winograd.h"
@@ -14,9 +15,10 @@
 namespace fi::plan {
 namespace {
 
-const char* const kAlgorithms[] = {
-    "depthwise", "grouped", "pointwise", "direct", "indirect",     "im2col",       "mec",
-    "gemm",      "naive",   "gapped",    "coded",  "winograd_f23", "winograd_f43", "winograd_f63"};
+const char* const kAlgorithms[] = {"depthwise",    "grouped",      "pointwise", "direct",
+                                   "indirect",     "im2col",       "mec",       "gemm",
+                                   "naive",        "gapped",       "coded",     "winograd_f23",
+                                   "winograd_f43", "winograd_f63", "fft"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
@@ -168,6 +170,7 @@ std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& ma
                                 indirect(query, machine),     im2col_candidate(query, machine),
                                 mec_candidate(query, machine)};
   for (Candidate& c : winograd_candidates(query, machine)) all.push_back(std::move(c));
+  all.push_back(fft_candidate(query, machine));
   for (Candidate& c : all) {
     if (query.planar && c.algorithm != "direct") c.cycles += interleaving_cycles(query);
   }

@@ -67,7 +67,7 @@ struct ConvQuery {
 double gemm_cycles(const ConvQuery& query, const Machine& machine);
 
 /// depthwise, grouped, pointwise, direct, indirect, im2col, mec, winograd_f23, winograd_f43,
-/// winograd_f63.
+/// winograd_f63, fft.
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
 
 /// Whether some operator knows an algorithm of that name.

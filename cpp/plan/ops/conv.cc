@@ -33,16 +33,18 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   return query;
 }
 
-std::unique_ptr<Operator> make(const std::string& algorithm, const ConvProblem& problem,
-                               const Filter& filter, PrepareContext& context) {
+std::unique_ptr<Operator> make(const std::string& algorithm, const ConvQuery& query,
+                               const ConvProblem& problem, const Filter& filter,
+                               PrepareContext& context) {
   if (algorithm == "direct") return make_direct_convolution(problem, filter, context);
   if (problem.channel_stride != 1) {
     return make_interleaved_convolution(problem, context, [&](const ConvProblem& interleaved) {
-      return make(algorithm, interleaved, filter, context);
+      return make(algorithm, query, interleaved, filter, context);
     });
   }
   if (algorithm == "depthwise") return make_depthwise_convolution(problem, filter, context);
   if (algorithm == "mec") return make_mec_convolution(problem, filter, context);
+  if (algorithm == "fft") return make_fft_convolution(query, problem, filter, context);
   if (algorithm == "grouped") return make_grouped_convolution(problem, filter, context);
   for (const int m : {2, 4, 6}) {
     if (algorithm == "winograd_f" + std::to_string(m) + "3")
@@ -139,7 +141,7 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
       choose(conv_candidates(query, machine_of(context.features())), context.forced(step));
   require(!choice.algorithm.empty(), step, ErrorKind::unsupported, "no algorithm can do this step");
   if (choice.forced) context.applied(choice.algorithm);
-  auto op = make(choice.algorithm, problem, filter, context);
+  auto op = make(choice.algorithm, query, problem, filter, context);
   op->report().macs = problem.pixels() * problem.y.image.channels * problem.k();
   choice.tell(op->report());
   return op;

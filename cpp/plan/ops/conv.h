@@ -8,6 +8,7 @@
 
 #include "base/activation.h"
 #include "base/window.h"
+#include "plan/choose.h"
 #include "plan/operand.h"
 #include "plan/operator.h"
 #include "plan/prepare.h"
@@ -86,6 +87,9 @@ std::unique_ptr<Operator> make_interleaved_convolution(const ConvProblem& proble
 /// m: 2, 4 or 6, as in winograd_f23, ...
 std::unique_ptr<Operator> make_winograd_convolution(int m, const ConvProblem& problem,
                                                     const Filter& filter, PrepareContext& context);
+
+std::unique_ptr<Operator> make_fft_convolution(const ConvQuery& query, const ConvProblem& problem,
+                                               const Filter& filter, PrepareContext& context);
 
 /// The bias of a step: weights[1], or input 3. `channels`: the elements it must have.
 FloatSource bias_of(const Program& program, const Step& step, size_t weight, size_t input_number,

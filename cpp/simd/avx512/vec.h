@@ -35,6 +35,7 @@ FI_INLINE f32v sub(f32v a, f32v b) { return {_mm512_sub_ps(a.v, b.v)}; }
 FI_INLINE f32v mul(f32v a, f32v b) { return {_mm512_mul_ps(a.v, b.v)}; }
 FI_INLINE f32v div(f32v a, f32v b) { return {_mm512_div_ps(a.v, b.v)}; }
 FI_INLINE f32v fma(f32v a, f32v b, f32v c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+FI_INLINE f32v fnma(f32v a, f32v b, f32v c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }  // c - ab
 FI_INLINE f32v sqrt(f32v a) { return {_mm512_sqrt_ps(a.v)}; }
 FI_INLINE f32v abs(f32v a) { return {_mm512_abs_ps(a.v)}; }
 FI_INLINE f32v max(f32v a, f32v b) { return {_mm512_max_ps(a.v, b.v)}; }

@@ -46,6 +46,7 @@ FI_INLINE f32v sub(f32v a, f32v b) { return {vsubq_f32(a.v, b.v)}; }
 FI_INLINE f32v mul(f32v a, f32v b) { return {vmulq_f32(a.v, b.v)}; }
 FI_INLINE f32v div(f32v a, f32v b) { return {vdivq_f32(a.v, b.v)}; }
 FI_INLINE f32v fma(f32v a, f32v b, f32v c) { return {vfmaq_f32(c.v, a.v, b.v)}; }
+FI_INLINE f32v fnma(f32v a, f32v b, f32v c) { return {vfmsq_f32(c.v, a.v, b.v)}; }  // c - ab
 FI_INLINE f32v sqrt(f32v a) { return {vsqrtq_f32(a.v)}; }
 FI_INLINE f32v abs(f32v a) { return {vabsq_f32(a.v)}; }
 FI_INLINE f32v max(f32v a, f32v b) { return {vmaxq_f32(a.v, b.v)}; }

@@ -72,6 +72,7 @@ FI_INLINE f32v sub(f32v a, f32v b) { return {a.v - b.v}; }
 FI_INLINE f32v mul(f32v a, f32v b) { return {a.v * b.v}; }
 FI_INLINE f32v div(f32v a, f32v b) { return {a.v / b.v}; }
 FI_INLINE f32v fma(f32v a, f32v b, f32v c) { return {a.v * b.v + c.v}; }
+FI_INLINE f32v fnma(f32v a, f32v b, f32v c) { return {c.v - a.v * b.v}; }  // c - ab
 FI_INLINE f32v sqrt(f32v a) {
   for (int i = 0; i < kLanes; ++i) a.v[i] = __builtin_sqrtf(a.v[i]);
   return a;

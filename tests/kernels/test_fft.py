@@ -1,0 +1,282 @@
+"""The FFT room: every row against the direct sum in float64, within the bound of its own arithmetic."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fastinfer import _core
+from guarded import guarded, guarded_start
+from kernel_rows import LANES, rows_of
+
+Array = npt.NDArray[Any]
+Row = dict[str, Any]
+F32 = np.float32
+UNIT_ROUNDOFF = 2.0**-24
+PLAIN = ("x", "w", "groups", "dilations", "pads", "output_size")
+USABLE = [row for row in _core.kernels() if row["family"] == "fft" and row["usable"]]
+each_row = rows_of("fft")
+
+
+def problem(
+    rng: np.random.Generator, size: tuple[int, int], inputs: int, outputs: int, kernel: tuple[int, int] = (5, 5),
+    output_size: tuple[int, int] | None = None, pads: tuple[int, int] = (2, 2), batch: int = 1, groups: int = 1,
+    dilations: tuple[int, int] = (1, 1),
+) -> dict[str, Any]:  # fmt: skip
+    return {
+        "x": guarded(rng.standard_normal((batch, *size, inputs)).astype(F32)),
+        "w": rng.standard_normal((outputs, inputs // groups, *kernel)).astype(F32),
+        "groups": groups,
+        "dilations": dilations,
+        "pads": pads,
+        "output_size": size if output_size is None else output_size,
+    }
+
+
+def outputs_of_tile(row: Row, kernel: int = 5) -> int:
+    return int(row["t"]) - kernel + 1
+
+
+def bounds(t: int, inputs: int) -> dict[str, float]:
+    return dict(_core.run_reference("fft_bounds", t=t, inputs=inputs))
+
+
+def tolerance(row: Row, arguments: dict[str, Any], expected: Array) -> Array:
+    """n u times the norms of each tile (bound.cc), and the epilogue's own roundings: a sum of up to three terms, and an
+    activation within a few last places whose slope is at most 1.2.
+    """
+    terms = _core.run_reference("fft_magnitude", t=row["t"], **{name: arguments[name] for name in PLAIN})
+    n = bounds(row["t"], arguments["w"].shape[1])["roundings"] * UNIT_ROUNDOFF
+    added = sum(np.abs(arguments[name]) for name in ("bias", "residual") if name in arguments)
+    return np.asarray(1.2 * (n / (1 - n) * terms + 4 * UNIT_ROUNDOFF * (terms + added)) + 1e-6 * np.abs(expected))
+
+
+def check(row: Row, arguments: dict[str, Any], **extra: Any) -> Array:
+    expected = _core.run_reference("fft", **arguments)
+    out = np.asarray(_core.run_kernel(row["name"], **arguments, **extra))
+    error = np.abs(out - expected)
+    assert np.all(error <= tolerance(row, arguments, expected)), f"{error.max()}"
+    return out
+
+
+def naive(arguments: dict[str, Any]) -> Array:
+    x, w = arguments["x"].astype(float), arguments["w"].astype(float)
+    (top, left), (height, width) = arguments["pads"], arguments["output_size"]
+    (down, across), groups = arguments["dilations"], arguments["groups"]
+    inputs, outputs = w.shape[1], w.shape[0] // groups
+    y = np.zeros((x.shape[0], height, width, w.shape[0]))
+    for oy, ox, i, j, g in np.ndindex(height, width, *w.shape[2:], groups):
+        row, column = oy - top + i * down, ox - left + j * across
+        if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
+            filters = slice(g * outputs, (g + 1) * outputs)
+            y[:, oy, ox, filters] += x[:, row, column, g * inputs : (g + 1) * inputs] @ w[filters, :, i, j].T
+    return y
+
+
+@pytest.mark.parametrize(("groups", "dilations"), [(1, (1, 1)), (2, (2, 1)), (4, (1, 3))])
+def test_the_reference_is_the_convolution(groups: int, dilations: tuple[int, int]) -> None:
+    arguments = problem(
+        np.random.default_rng(0), (6, 7), 4, 8, (3, 2), (5, 4), (2, 0), batch=2, groups=groups, dilations=dilations
+    )
+    assert np.allclose(_core.run_reference("fft", **arguments), naive(arguments), rtol=0, atol=1e-13)
+
+
+@each_row
+def test_a_single_tap_moves_the_input(row: Row) -> None:
+    """Every tap of the window stands where it should: an error here is as large as the output."""
+    rng = np.random.default_rng(1)
+    for groups in (1, 3):
+        arguments = problem(rng, (9, 8), 3, 3, (7, 6), (9, 8), (3, 2), groups=groups)
+        for i, j in ((0, 0), (6, 5), (2, 4)):
+            arguments["w"][:] = 0
+            for o in range(3):
+                arguments["w"][o, o if groups == 1 else 0, i, j] = 1 + o
+            expected = _core.run_reference("fft", **arguments)
+            assert np.abs(_core.run_kernel(row["name"], **arguments) - expected).max() < 1e-5
+
+
+@each_row
+def test_sizes_around_the_tile(row: Row) -> None:
+    rng = np.random.default_rng(2)
+    m = outputs_of_tile(row)
+    for size in ((1, 1), (1, m), (m, 1), (m + 1, m - 1), (m - 1, m + 1), (2, 2 * m + 1)):
+        check(row, problem(rng, size, 3, 2))
+
+
+@each_row
+def test_windows(row: Row) -> None:
+    """Square and not, as large as the tile, a single tap, and dilated."""
+    rng = np.random.default_rng(3)
+    t = min(row["t"], 31)
+    for kernel in ((t, t), (t, 1), (1, t), (1, 1), (t - 1, 5), (4, 7)):
+        check(row, problem(rng, (9, 7), 3, 2, kernel, pads=(kernel[0] // 2, kernel[1] // 2)))
+    for dilations in ((2, 1), (1, 3), (3, 2)):
+        check(row, problem(rng, (9, 7), 3, 2, (3, 3), pads=(2, 2), dilations=dilations))
+
+
+@each_row
+def test_channels_around_the_vector(row: Row) -> None:
+    rng = np.random.default_rng(4)
+    lanes = LANES[row["tier"]]
+    for inputs in sorted({1, 3, lanes - 1, lanes, lanes + 1, 2 * lanes + 1}):
+        check(row, problem(rng, (5, 4), inputs, 6))
+    for outputs in sorted({1, 3, lanes - 1, lanes, lanes + 1, 2 * lanes, 3 * lanes + 1}):
+        check(row, problem(rng, (4, 7), 6, outputs))
+        check(row, problem(rng, (4, 7), outputs, outputs, groups=outputs))
+
+
+@each_row
+def test_groups(row: Row) -> None:
+    rng = np.random.default_rng(5)
+    for groups, inputs, outputs in ((2, 3, 5), (3, 1, 2), (2, 16, 33), (5, 2, 1)):
+        check(row, problem(rng, (6, 5), groups * inputs, groups * outputs, groups=groups, batch=2))
+
+
+@each_row
+def test_paddings(row: Row) -> None:
+    """None, wide, negative (the input is cropped), and outputs that see padding alone or not all of the input."""
+    rng = np.random.default_rng(6)
+    m = outputs_of_tile(row)
+    for pads in ((0, 0), (4, 1), (0, 5), (row["t"], 7), (-1, -2)):
+        for output_size in ((m, 3), (5, m + 1), (1, 3)):
+            check(row, problem(rng, (7, 6), 2, 3, (5, 5), output_size, pads))
+
+
+@each_row
+def test_many_channels(row: Row) -> None:
+    """Where the sum over inputs has most of the roundings."""
+    check(row, problem(np.random.default_rng(7), (3, 4), 150, 8))
+
+
+@each_row
+def test_several_blocks(row: Row) -> None:
+    """More tiles than are transformed together, in several images, and every number of rows of the micro-kernel."""
+    m = outputs_of_tile(row)
+    rng = np.random.default_rng(8)
+    if row["t"] == 8:
+        check(row, problem(rng, (11 * m, 10 * m - 1), 1, 2, batch=2))
+    for tiles in range(1, 8):
+        check(row, problem(rng, (1, tiles * m), 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("activation", "alpha", "beta"),
+    [("none", 0, 0), ("clamp", 0, 6), ("hard_swish", 0, 0), ("silu", 0, 0), ("leaky_relu", 0.1, 0)],
+)
+@each_row
+def test_epilogue(row: Row, activation: str, alpha: float, beta: float) -> None:
+    rng = np.random.default_rng(9)
+    size = (3, outputs_of_tile(row) + 2)
+    for groups in (1, 19):
+        for use_bias, use_residual in ((True, False), (False, True), (True, True)):
+            arguments = problem(rng, size, 19, 19, batch=2, groups=groups)
+            arguments |= {"activation": activation, "activation_alpha": alpha, "activation_beta": beta}
+            if use_bias:
+                arguments["bias"] = guarded(rng.standard_normal(19).astype(F32))
+            if use_residual:
+                arguments["residual"] = guarded(rng.standard_normal((2, *size, 19)).astype(F32))
+            check(row, arguments)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 18])
+@each_row
+def test_ranges_of_rows_change_no_bit(row: Row, groups: int) -> None:
+    m = outputs_of_tile(row)
+    arguments = problem(np.random.default_rng(10), (2 * m + 1, m + 1), 18, 18, batch=2, groups=groups)
+    arguments["activation"] = "silu"
+    whole = _core.run_kernel(row["name"], **arguments)
+    parts = np.full_like(whole, np.nan)
+    for begin, end in ((0, 1), (1, 1), (1, m + 1), (m + 1, 2 * m + 1)):
+        _core.run_kernel(row["name"], **arguments, rows=(begin, end), out=parts)
+        assert np.all(np.isnan(parts[:, end:]))
+    assert np.array_equal(whole, parts)
+
+
+@pytest.mark.parametrize("groups", [1, 17])
+@each_row
+def test_neighbours_are_neither_read_nor_written(row: Row, groups: int) -> None:
+    """x, residual and out are channel slices, column slices and row slices of arrays full of NaN."""
+    size = (3, outputs_of_tile(row) + 1)
+    arguments = problem(np.random.default_rng(11), size, 17, 17, groups=groups)
+    ones = np.ones((1, *size, 17), F32)
+    expected = check(row, arguments | {"residual": ones})
+    for place in (guarded, guarded_start):
+        for margin in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 2, 3)):
+            cut = (slice(None), *(slice(k, -k or None) for k in margin))
+
+            def inside(array: Array, cut: Any = cut, place: Any = place, margin: Any = margin) -> Array:
+                wide = np.full(np.add(array.shape, (0, *np.multiply(margin, 2))), np.nan, F32)
+                wide[cut] = array
+                return np.asarray(place(wide)[cut])
+
+            views = {"x": inside(arguments["x"]), "residual": inside(ones)}
+            wide = place(np.full(np.add(ones.shape, (0, *np.multiply(margin, 2))), np.nan, F32))
+            _core.run_kernel(row["name"], **(arguments | views), out=wide[cut])
+            assert np.array_equal(wide[cut], expected)
+            assert np.count_nonzero(np.isfinite(wide)) == expected.size
+
+
+@each_row
+def test_pixels_that_no_output_reads_are_not_read(row: Row) -> None:
+    """A cropped output leaves the input's last rows and columns alone, whatever they hold."""
+    arguments = problem(np.random.default_rng(12), (12, 12), 4, 4, (5, 5), (3, 5), (0, 0))
+    expected = check(row, arguments)
+    arguments["x"][:, 7:] = np.nan
+    arguments["x"][:, :, 9:] = np.inf
+    assert np.array_equal(_core.run_kernel(row["name"], **arguments), expected)
+
+
+@st.composite
+def convolutions(draw: st.DrawFn) -> dict[str, Any]:
+    size, output_size = ((draw(st.integers(1, 14)), draw(st.integers(1, 14))) for _ in range(2))
+    groups = draw(st.sampled_from((1, 1, 2, 5)))
+    inputs, outputs = (groups * draw(st.integers(1, 5)) for _ in range(2))
+    return problem(
+        np.random.default_rng(draw(st.integers(0, 99))), size, inputs, outputs,
+        (draw(st.integers(1, 4)), draw(st.integers(1, 4))), output_size,
+        (draw(st.integers(-2, 4)), draw(st.integers(-2, 4))), draw(st.integers(1, 2)), groups,
+        (draw(st.integers(1, 2)), draw(st.integers(1, 2))),
+    )  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None)
+@given(convolutions(), st.sampled_from(USABLE))
+def test_any_convolution(arguments: dict[str, Any], row: Row) -> None:
+    check(row, arguments)
+
+
+@pytest.mark.parametrize("t", [8, 16, 32, 64])
+def test_the_expectation_is_near(t: int) -> None:
+    """What is measured is of the size that is expected."""
+    row = next(row for row in USABLE if row["t"] == t)
+    rng = np.random.default_rng(13)
+    for inputs in (4, 64):
+        arguments = problem(rng, (t - 4, t - 4), inputs, 6)
+        expected = _core.run_reference("fft", **arguments)
+        error = _core.run_kernel(row["name"], **arguments) - expected
+        measured = math.sqrt(np.mean(error**2) / np.mean(expected**2))
+        likely = bounds(t, inputs)["expected_error"]
+        assert likely / 10 < measured < likely
+
+
+def test_bad_arguments() -> None:
+    arguments = problem(np.random.default_rng(14), (3, 3), 4, 6)
+    row = next(row for row in USABLE if row["t"] == 8)
+    changes: tuple[dict[str, Any], ...] = (
+        {"w": np.zeros((6, 3, 5, 5), F32)},
+        {"w": np.zeros((6, 4, 9, 5), F32)},
+        {"groups": 4},
+        {"bias": np.zeros(4, F32)},
+        {"residual": np.zeros((1, 3, 3, 4), F32)},
+        {"dilations": (3, 1)},
+    )
+    for change in changes:
+        with pytest.raises(_core.CoreError) as error:
+            _core.run_kernel(row["name"], **(arguments | change))
+        assert error.value.kind == "shape"

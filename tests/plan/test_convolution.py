@@ -87,7 +87,7 @@ def activation_attributes(activation: Activation | None) -> dict[str, Any]:
     }
 
 
-def check(c: dict[str, Any], transposed: bool = False, dynamic: bool = False) -> None:
+def check(c: dict[str, Any], transposed: bool = False, dynamic: bool = False, planar: bool = False) -> None:
     rng = np.random.default_rng(c["seed"])
     spare = 4 if transposed else 0  # so that the pads leave something of the output
     size = [n + spare for n in c["size"]]
@@ -107,7 +107,7 @@ def check(c: dict[str, Any], transposed: bool = False, dynamic: bool = False) ->
     tolerance = bound(op, x, w, b, residual, node)
 
     net = Net()
-    xi = net.image_input(x)
+    xi = net.input(x) if planar else net.image_input(x)
     ri = -1 if residual is None else net.image_input(residual)
     y = net.image(shape, pixel=shape[1] + c["gap"])
     attributes = {**common, "groups": c["groups"], **activation_attributes(c["activation"])}
@@ -137,6 +137,18 @@ def check(c: dict[str, Any], transposed: bool = False, dynamic: bool = False) ->
 @settings(max_examples=60, deadline=None)
 def test_conv(c: dict[str, Any]) -> None:
     check(c)
+
+
+@given(convolutions())
+@settings(max_examples=60, deadline=None)
+def test_conv_of_planar_channels(c: dict[str, Any]) -> None:
+    check({**c, "groups": 1, "inputs": 1 + c["seed"] % 6}, planar=True)
+
+
+@given(convolutions())
+@settings(max_examples=10, deadline=None)
+def test_conv_of_planar_channels_with_weights_of_the_run(c: dict[str, Any]) -> None:
+    check(c, dynamic=True, planar=True)
 
 
 @given(convolutions())

@@ -143,9 +143,15 @@ def test_flatten_of_pictures_copies_once() -> None:
 
 def test_a_layout_is_converted_once_for_all_readers() -> None:
     net = Net()
-    x = net.input(2, 4, 6, 6)
-    graph = net.graph(*(net.node("GlobalAveragePool", net.conv(x, 3, 4)) for _ in range(3)))
+    x = net.input(2, 5, 6, 6)
+    graph = net.graph(*(net.node("GlobalAveragePool", net.conv(x, 3, 5)) for _ in range(3)))
     assert steps(lowered(graph)) == {"copy": 1, "conv": 3, "global_pool": 3}
+
+
+def test_few_planar_channels_are_read_as_they_are() -> None:
+    net = Net()
+    graph = net.graph(net.node("GlobalAveragePool", net.conv(net.input(2, 4, 6, 6), 3, 4)))
+    assert steps(lowered(graph)) == {"conv": 1, "global_pool": 1}
 
 
 def test_arithmetic_between_pictures_stays_nhwc() -> None:

@@ -13,6 +13,8 @@ from fastinfer.plan.lower.builder import Builder
 from fastinfer.plan.lower.registry import lower
 from fastinfer.plan.lower.view import View
 
+MOST_PLANAR_CHANNELS = 4
+
 
 def window_attributes(window: Window) -> dict[str, Any]:
     """strides, dilations and pads (top, left, bottom, right) of a 1-D or 2-D window, as a 2-D one."""
@@ -39,7 +41,7 @@ def _conv(node: Node, builder: Builder) -> None:
     builder.require_float32(node, *node.inputs)
     transposed = node.op == "ConvTranspose"
     window = (conv_transpose_window if transposed else conv_window)(node, x_type.shape, w_type.shape)
-    x = builder.read_image(node.inputs[0])
+    x = _input(node, builder)
     residual = builder.read_image(node.inputs[3]) if node.input(3) else None
     w, w_view = _weight(node, builder)
     bias, bias_view = operand(builder, node.input(2))
@@ -54,6 +56,15 @@ def _conv(node: Node, builder: Builder) -> None:
         thresholded=int(builder.thresholded),
         **window_attributes(window),
     )
+
+
+def _input(node: Node, builder: Builder) -> View:
+    """NHWC; but a few planar channels go as they are, as a first layer gets them: `direct` reads them so."""
+    x = builder.read(node.inputs[0])
+    few = x.rank == 4 and x.shape[1] <= MOST_PLANAR_CHANNELS and groups_of(node) == 1
+    if node.op == "Conv" and few and builder.weight(node.inputs[1]) is not None and views.is_plain(x):
+        return x
+    return builder.read_image(node.inputs[0])
 
 
 def operand(builder: Builder, name: str) -> tuple[Weight | None, View | None]:

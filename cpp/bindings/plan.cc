@@ -7,6 +7,10 @@
 
 #include <optional>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/error.h"
 #include "bindings/kernel_registry.h"
 #include "bindings/program.h"
@@ -197,6 +201,14 @@ void bind_plan(py::module_& module) {
              "Checks, chooses, packs and places a program. threads 0: as many as usable; "
              "memory_limit None: no limit; tuned: step number -> (algorithm, why), taken where it "
              "can be.");
+  module.def(
+      "trim_memory",
+      [] {
+#ifdef __GLIBC__
+        malloc_trim(0);
+#endif
+      },
+      "Gives memory that the allocator keeps for later back to the system, where it can.");
   module.def("_place_arena", &place_arena, py::arg("items"),
              "(bytes, first group, last group) of each buffer -> (arena bytes, offsets).");
 }

@@ -28,9 +28,14 @@ class ModelWeights {
 
  private:
   std::shared_ptr<plan::WeightCache> packed_;
-  // A weight that is alive holds its object, so the object's address names it; expired entries are
-  // replaced.
-  std::unordered_map<PyObject*, std::weak_ptr<const plan::Weight>> known_;
+  // An identity that is alive holds its object, so the object's address names it; expired entries
+  // are replaced. What was packed outlives the weight's own memory, which a stream decodes to.
+  struct Known {
+    std::weak_ptr<const plan::Weight> weight;
+    std::weak_ptr<const void> identity;
+    uint64_t id = 0;
+  };
+  std::unordered_map<PyObject*, Known> known_;
 };
 
 /// Throws Error(internal) for records of a wrong type or number; what they say is checked by

@@ -162,7 +162,7 @@ void read_form(const std::string& form, const py::object& object, py::list& keep
   }
 }
 
-std::shared_ptr<const plan::Weight> read(const py::object& object) {
+std::shared_ptr<plan::Weight> read(const py::object& object) {
   auto weight = std::make_shared<plan::Weight>();
   py::list keep;
   keep.append(object);
@@ -176,7 +176,6 @@ std::shared_ptr<const plan::Weight> read(const py::object& object) {
       byte_size(weight->dtype, count) != weight->values.bytes) {
     malformed("the array does not have its shape");
   }
-  weight->id = next_id++;
   weight->owner = kept(std::move(keep));
   return weight;
 }
@@ -184,11 +183,18 @@ std::shared_ptr<const plan::Weight> read(const py::object& object) {
 }  // namespace
 
 plan::WeightPtr ModelWeights::get(const py::object& weight) {
-  std::weak_ptr<const plan::Weight>& known = known_[weight.ptr()];
-  if (plan::WeightPtr alive = known.lock()) return alive;
+  Known& known = known_[weight.ptr()];
+  if (plan::WeightPtr alive = known.weight.lock()) return alive;
   try {
-    plan::WeightPtr made = read(weight);
-    known = made;
+    const std::shared_ptr<plan::Weight> made = read(weight);
+    made->identity = known.identity.lock();
+    if (!made->identity) {
+      made->identity = kept(weight);
+      known.identity = made->identity;
+      known.id = next_id++;
+    }
+    made->id = known.id;
+    known.weight = made;
     return made;
   } catch (const py::error_already_set& error) {
     malformed(error.what());

@@ -45,6 +45,8 @@ struct Weight {
   int index_bits = 4;          // sparse_codebook: 1 to 8; csr, block_sparse: 16 or 32
   int block_rows = 1, block_columns = 1;
   std::shared_ptr<const void> owner;
+  std::shared_ptr<const void> identity;  // while this lives, `id` stands for the same elements,
+                                         // though the Weight and its memory may go and come again
 };
 
 /// The weight as dense f32, row-major, in `out` (the product of the shape's elements).

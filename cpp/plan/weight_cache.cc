@@ -41,7 +41,7 @@ PackedPtr WeightCache::get(const WeightPtr& weight, const std::string& format,
       evicted;  // dies after the lock is released: a weight's owner may need Python's lock to go
   std::lock_guard lock(mutex_);
   if (PackedPtr first = find(key)) return first;
-  entries_.push_front({key, weight, packed});
+  entries_.push_front({key, weight->identity, packed});
   index_[key] = entries_.begin();
   bytes_ += packed->bytes();
   evicted = evict();

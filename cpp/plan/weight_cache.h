@@ -38,7 +38,7 @@ class WeightCache {
   using Key = std::pair<uint64_t, std::string>;
   struct Entry {
     Key key;
-    WeightPtr weight;  // keeps the stored form alive, so that its id stays that of one weight
+    std::shared_ptr<const void> identity;  // so that the id stays that of one weight
     PackedPtr packed;
   };
   using Entries = std::list<Entry>;  // most recently used first

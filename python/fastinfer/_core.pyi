@@ -52,6 +52,9 @@ def huffman_encode(symbols: npt.NDArray[np.uint8], alphabet: int) -> npt.NDArray
 def huffman_decode(block: npt.NDArray[np.uint8], count: int, alphabet: int) -> npt.NDArray[np.uint8]:
     """The symbols of a block; CoreError (kind value) if it is malformed."""
 
+def trim_memory() -> None:
+    """Gives memory that the allocator keeps for later back to the system, where it can."""
+
 class WeightCache:
     """The weights of one model, packed once for all of its plans; the least recently used go beyond the limit."""
 

@@ -8,7 +8,7 @@ namespace fi::codebook {
 namespace {
 
 constexpr int kParts = kGroup / kLanes;  // vectors that hold a group
-constexpr int kAhead = 1024;             // bytes to prefetch ahead of the step
+constexpr int kAhead = 40;               // steps to fetch ahead: past the latency of L3
 
 /// Lanes [part * kLanes, ...) of a group.
 template <int kRows>
@@ -72,10 +72,12 @@ struct Block<Code::f32> {
 template <Code kCode, int kRows>
 FI_INLINE void sum_group(const Product& p, int64_t group, const float* x,
                          Lanes<kRows> (&lanes)[kParts]) {
+  constexpr int kFetch = kAhead * Block<kCode>::kBytes / (kCode == Code::c4 ? 2 : 1);
   const Block<kCode> block(p.w.values);
   const uint8_t* const end = p.w.data + p.w.begin[group + 1];
   for (const uint8_t* w = p.w.data + p.w.begin[group]; w < end; w += Block<kCode>::kBytes) {
-    prefetch(w + kAhead);
+    prefetch(w + kFetch);
+    if constexpr (kCode == Code::f32) prefetch(w + kFetch + 64);  // a block is more than a line
 #pragma GCC unroll 4
     for (int part = 0; part < kParts; ++part) {
       if constexpr (kCode == Code::f32) {

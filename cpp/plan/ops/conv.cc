@@ -137,8 +137,14 @@ Filter filter_of(const Program& program, const Step& step, int64_t (&shape)[4]) 
 std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& problem,
                                            const Filter& filter, PrepareContext& context) {
   const ConvQuery query = query_of(problem, filter.weight != nullptr);
-  const Choice choice =
-      choose(conv_candidates(query, machine_of(context.features())), context.forced(step));
+  std::vector<Candidate> candidates = conv_candidates(query, machine_of(context.features()));
+  if (context.weights() == WeightPolicy::compressed && filter.weight &&
+      filter.weight->form != WeightForm::dense) {
+    for (Candidate& c : candidates) {
+      if (c.algorithm.rfind("winograd", 0) == 0) c.refusal = "its weights take more memory";
+    }
+  }
+  const Choice choice = choose(candidates, context.forced(step));
   require(!choice.algorithm.empty(), step, ErrorKind::unsupported, "no algorithm can do this step");
   if (choice.forced) context.applied(choice.algorithm);
   auto op = make(choice.algorithm, query, problem, filter, context);

@@ -30,6 +30,7 @@ class CodedMatmul final : public Operator {
       return gapped ? pack_gapped(weight) : pack_coded(weight, kernel_->group_outputs);
     });
     matrix_ = codebook::matrix_of(*packed_);
+    p_.weight.reset();  // its memory may go
     report_.algorithm = gapped ? "gapped" : "coded";
     report_.kernel = kernel_->info.name;
     report_.weights = matrix_.entries;

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "base/error.h"
+#include "kernels/codebook/pack.h"
 #include "plan/attributes.h"
 #include "plan/choose_product.h"
 #include "plan/ops/matmul.h"
@@ -215,6 +216,18 @@ MatmulProblem matmul_problem(const Program& program, const Step& step, bool may_
 
 namespace {
 
+/// Of two forms that can be made, the larger in memory.
+void refuse_larger(const CodedWeight& weight, std::vector<Candidate>* two) {
+  Candidate &gapped = (*two)[0], &coded = (*two)[1];
+  if (!gapped.refusal.empty() || !coded.refusal.empty()) return;
+  const double entries =
+      weight.density * static_cast<double>(weight.outputs) * static_cast<double>(weight.inputs);
+  const bool gapped_larger =
+      codebook::gapped_bytes(static_cast<int64_t>(entries), weight.gapped_code) >
+      codebook::coded_bytes(weight.outputs, weight.inputs, weight.coded_code);
+  (gapped_larger ? gapped : coded).refusal = "it takes more memory";
+}
+
 /// The codebook room's candidates first, where the right-hand side is a weight.
 std::vector<Candidate> candidates_of(const MatmulProblem& p, const CodedWeight* weight,
                                      const PrepareContext& context) {
@@ -225,6 +238,7 @@ std::vector<Candidate> candidates_of(const MatmulProblem& p, const CodedWeight* 
     all = coded_candidates(p, *weight, coded_refusal(p, context.weights()), machine);
     for (const Candidate& c : all) keeps_form |= c.refusal.empty();
     keeps_form &= p.weight->form != WeightForm::dense;
+    if (context.weights() == WeightPolicy::compressed) refuse_larger(*weight, &all);
   }
   for (Candidate& c : std::vector{gemm_candidate(p, machine), naive_candidate(p)}) {
     if (keeps_form && context.weights() == WeightPolicy::compressed) {

@@ -27,6 +27,12 @@ class Source:
         """Where external data may lie."""
         return None if self.path is None else os.path.dirname(os.path.abspath(self.path))
 
+    def let_go(self) -> None:
+        """The mapped pages leave this process; what is read again comes again, from the page cache or the file."""
+        mapped = self.buffer.obj
+        if isinstance(mapped, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+            mapped.madvise(mmap.MADV_DONTNEED)
+
 
 def open_source(model: PathOrBytes) -> Source:
     """Map the file, or wrap the bytes. ModelFileNotFoundError, TruncatedFileError (empty), InputError (neither)."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from fastinfer.errors import FastinferError, ShapeError
+from fastinfer.file.source import Source
 from fastinfer.graph.infer import NeedRun
 from fastinfer.graph.ir import Graph, TensorType, ValueInfo
 from fastinfer.graph.weight import Array
@@ -24,9 +25,14 @@ class Engines:
     """Picks the engine by the inputs. The freed one is made when first needed, if samples are proven independent."""
 
     def __init__(
-        self, graph: Graph, declared: Sequence[ValueInfo], options: Options, tuner: Tuner | None = None
+        self,
+        graph: Graph,
+        declared: Sequence[ValueInfo],
+        options: Options,
+        tuner: Tuner | None = None,
+        source: Source | None = None,
     ) -> None:
-        self.main = Engine(graph, options, tuner=tuner)
+        self.main = Engine(graph, options, tuner=tuner, source=source)
         self._declared = declared
         self._freed: Engine | FastinferError | None = None
         self._lock = ForkSafeLock()
@@ -100,4 +106,4 @@ class Engines:
             return error
         if not same_per_sample(one, two, freed):
             return ShapeError("the outputs do not carry the samples along their first axis")
-        return Engine(freed, self.main.options, self.main.cache, self.main.tuner)
+        return Engine(freed, self.main.options, self.main.cache, self.main.tuner, self.main.source)

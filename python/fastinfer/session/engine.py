@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from fastinfer import _core
+from fastinfer.file.source import Source
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Graph, Node, TensorType, ValueInfo
 from fastinfer.graph.weight import Array
@@ -45,10 +46,16 @@ class Engine:
     """Runs one optimized graph; concurrent calls are fine. Only making a plan takes the lock."""
 
     def __init__(
-        self, graph: Graph, options: Options, cache: _core.WeightCache | None = None, tuner: Tuner | None = None
+        self,
+        graph: Graph,
+        options: Options,
+        cache: _core.WeightCache | None = None,
+        tuner: Tuner | None = None,
+        source: Source | None = None,
     ) -> None:
         self.graph = graph
         self.tuner = tuner
+        self.source = source
         self.options = options
         self._binder = Binder(graph, options.memory_limit)
         self.cache = cache or _core.WeightCache(WEIGHT_CACHE)
@@ -156,6 +163,9 @@ class Engine:
         if self.tuner is not None:
             wishes = self._tune(self.tuner, stage.program, stage, env)
         plan = self._core_plan(stage.program, self.cache, wishes)
+        if self.source is not None and self.options.weights == "compressed":
+            self.source.let_go()
+            _core.trim_memory()
         self._slow += [row for row in plan_rows(stage.program, plan.report()) if row.slow]
         return PreparedStage(stage, plan)
 

@@ -56,7 +56,7 @@ class Model:
         self._file = file
         self._options = options
         self._declared = tuple(file.graph.inputs)
-        self._engines = Engines(graph, self._declared, options, self._tuner() if options.tune else None)
+        self._engines = Engines(graph, self._declared, options, self._tuner() if options.tune else None, file.source)
         self._warned = False
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Reading `.fi` files: weights are views of the mapped bytes, except for what is Huffman-coded. Everything is checked
+"""Reading `.fi` files: weights are views of the mapped bytes, Huffman-coded ones streams in them. Everything is checked
 here, so that whatever was read can be decoded; reading takes at most about ten times the file's bytes."""
 
 from __future__ import annotations
@@ -23,12 +23,13 @@ from fastinfer.file.fi.forms import (
     Form,
 )
 from fastinfer.file.fi.graph_json import edge_from_json, expect_list, is_size, node_from_json, text
+from fastinfer.file.fi.streams import Stream, streamed
 from fastinfer.file.model import ModelFile
 from fastinfer.file.source import Source
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Graph
 from fastinfer.graph.verify import verify
-from fastinfer.graph.weight import Array, DenseWeight, Weight, pack
+from fastinfer.graph.weight import Array, DenseWeight, Weight
 
 _DTYPES = {theirs: DType(ours) for ours, theirs in DTYPES.items()}
 _RANK_LIMIT = 32
@@ -187,11 +188,11 @@ def _formed(record: list[Any], span: memoryview, dtype: DType) -> Weight:
     if not all(is_size(number) and number < 1 << 40 for number in numbers):
         raise FileFormatError("the weight's numbers are out of range")
     fields: dict[str, Any] = dict(zip(names, numbers, strict=True))
-    arrays, huffman = _parts(form, parts, span, fields, elements)
+    arrays, streams = _parts(form, parts, span, fields, elements)
     if kind == "block_sparse":
         fields = {"block": tuple(numbers)}
     if form.coded:
-        fields["huffman"] = huffman
+        fields["huffman"] = bool(streams)
     if kind != "bf16":
         fields["shape"] = shape
     elif arrays["bits"].shape != shape:
@@ -200,14 +201,15 @@ def _formed(record: list[Any], span: memoryview, dtype: DType) -> Weight:
     fault = weight.fault()
     if fault:
         raise FileFormatError(fault)
-    return weight
+    return streamed(weight, streams)
 
 
 def _parts(
     form: Form, parts: Any, span: memoryview, numbers: dict[str, int], elements: int
-) -> tuple[dict[str, Array], bool]:
-    """The parts by name, and whether any is Huffman-coded."""
-    at, huffman = 0, False
+) -> tuple[dict[str, Array], dict[str, Stream]]:
+    """The parts by name, and the streams of those that are Huffman-coded."""
+    at = 0
+    streams: dict[str, Stream] = {}
     arrays: dict[str, Array] = {}
     for (name, dtypes), part in zip(
         form.parts.items(), expect_list(parts, len(form.parts), "the list of parts"), strict=True
@@ -219,8 +221,8 @@ def _parts(
         if end > len(span):
             raise TruncatedFileError(f"part {name} ends at byte {end} of {len(span)}")
         if coded:
-            huffman = True
-            arrays[name] = _decoded(form.coded or {}, name, span[at:end], numbers, elements)
+            streams[name] = _stream(form.coded or {}, name, span[at:end], numbers, elements)
+            arrays[name] = _decoded(name, streams[name])
         else:
             arrays[name] = _array(span[at:end], DType(dtype), _shape(shape))
         if _shape(shape) != arrays[name].shape:
@@ -230,16 +232,18 @@ def _parts(
         at = end + -end % ALIGNMENT
     if at != len(span):
         raise FileFormatError(f"the parts take {at} bytes of {len(span)}")
-    return arrays, huffman
+    return arrays, streams
 
 
-def _decoded(coded: dict[str, str], name: str, span: memoryview, numbers: dict[str, int], elements: int) -> Array:
+def _stream(coded: dict[str, str], name: str, span: memoryview, numbers: dict[str, int], elements: int) -> Stream:
     bits = numbers.get(coded.get(name, ""))
     if bits is None or not 1 <= bits <= 8:
         raise FileFormatError(f"part {name} cannot be Huffman-coded")
-    count = numbers.get("count", elements)
+    return Stream(span, numbers.get("count", elements), bits)
+
+
+def _decoded(name: str, stream: Stream) -> Array:
     try:
-        symbols = _core.huffman_decode(np.frombuffer(span, np.uint8), count, 2**bits)
+        return stream.packed()
     except _core.CoreError as error:
         raise FileFormatError(f"part {name}: {error.reason}") from None
-    return pack(symbols, bits)

@@ -141,7 +141,9 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
   if (context.weights() == WeightPolicy::compressed && filter.weight &&
       filter.weight->form != WeightForm::dense) {
     for (Candidate& c : candidates) {
-      if (c.algorithm.rfind("winograd", 0) == 0) c.refusal = "its weights take more memory";
+      const bool transforms =
+          c.algorithm.rfind("winograd", 0) == 0 || c.algorithm.rfind("fft", 0) == 0;
+      if (transforms) c.refusal = "its weights take more memory";
     }
   }
   const Choice choice = choose(candidates, context.forced(step));

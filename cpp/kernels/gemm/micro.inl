@@ -19,9 +19,10 @@ struct Accumulators {
 
 /// Tiles of few rows are bound by reading the rhs: they ask for it 8 KB ahead, beyond what the
 /// hardware does.
-constexpr int kStreamingRows = 4, kPrefetchAhead = 2048;
+constexpr bool streams(int rows, int vectors) { return rows <= 2 || (rows <= 4 && vectors > 3); }
+constexpr int kPrefetchAhead = 2048;
 
-/// Taller ones fetch what later tiles read, a little at each k.
+/// The others fetch what later tiles read, a little at each k.
 struct Ahead {
   const char* next;
   int64_t step;
@@ -34,11 +35,11 @@ FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)
 #pragma GCC unroll 2
   for (int64_t p = 0; p < k; ++p) {
     f32v b[V];
-    if (M > kStreamingRows) prefetch_l2(ahead.next += ahead.step);
+    if (!streams(M, V)) prefetch_l2(ahead.next += ahead.step);
 #pragma GCC unroll 16
     for (int j = 0; j < V; ++j) {
       b[j] = load(rhs + j * kLanes);
-      if (M <= kStreamingRows) prefetch(rhs + kPrefetchAhead + j * kLanes);
+      if (streams(M, V)) prefetch(rhs + kPrefetchAhead + j * kLanes);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {

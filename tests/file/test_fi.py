@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import mmap
 import os
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,11 +18,12 @@ from assets import DATA, require
 from fastinfer.errors import ArgumentError
 from fastinfer.file import open_model
 from fastinfer.file.fi import fi_bytes
-from fastinfer.graph.ir import Graph
-from fastinfer.graph.weight import SparseCodebookWeight
+from fastinfer.graph.dtype import DType
+from fastinfer.graph.ir import Graph, Node, ValueInfo
+from fastinfer.graph.weight import Bf16Weight, DenseWeight, SparseCodebookWeight, Weight
 from graph.weight_forms import FORMS
-from hostile.fi_models import every_form
-from hostile.small_models import MODELS
+from hostile.fi_models import every_form, split
+from hostile.small_models import MODELS, classifier
 
 
 def assert_same(a: Graph, b: Graph) -> None:
@@ -86,13 +90,71 @@ def test_save_and_load(tmp_path: Path) -> None:
         fastinfer.save(model, tmp_path / "nowhere" / "model.fi")
 
 
+def arrays_of(weight: Weight) -> list[np.ndarray]:
+    return [value for value in (getattr(weight, slot) for slot in weight.__slots__) if isinstance(value, np.ndarray)]
+
+
+def test_weights_are_views_of_the_mapped_file(tmp_path: Path) -> None:
+    """Every array of every form that is not Huffman-coded lies in the map; nothing of it is copied until prepared."""
+    path = tmp_path / "model.fi"
+    path.write_bytes(fi_bytes(every_form()))
+    file = open_model(path)
+    mapped = np.frombuffer(file.source.buffer, np.uint8)
+    assert isinstance(file.source.buffer.obj, mmap.mmap)
+    seen = 0
+    for name, weight in file.graph.weights.items():
+        for array in arrays_of(weight):
+            assert not array.flags.writeable and np.shares_memory(array, mapped), name
+            seen += array.nbytes
+    assert sum(weight.nbytes for weight in file.graph.weights.values()) == seen
+
+
+def test_reading_holds_no_second_copy() -> None:
+    """64 MB of weights are read in less than 1 MB beside them, checksums and checks included."""
+    rng = np.random.default_rng(0)
+    weights = {"a": DenseWeight(rng.random((1024, 8192), np.float32)), "b": Bf16Weight.of(rng.random((1024, 16384)))}
+    inputs = [ValueInfo("x", DType.F32, ("N", 1024))]
+    nodes = [Node("MatMul", ["x", name], [f"y{name}"], {}, name) for name in weights]
+    outputs = [ValueInfo(f"y{name}", DType.F32, None) for name in weights]
+    data = fi_bytes(Graph(inputs, outputs, nodes, weights, "large"))
+    tracemalloc.start()
+    try:
+        graph = open_model(data).graph
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert graph.weights["a"].nbytes + graph.weights["b"].nbytes == 64 << 20
+
+
 def test_safetensors_reads_it(tmp_path: Path) -> None:
+    """Its own library finds every tensor, of compressed forms too, and writes a file that we read."""
     library = pytest.importorskip("safetensors")
     path = tmp_path / "model.fi"
-    fastinfer.save(fastinfer.load(onnx_model()), path)
+    path.write_bytes(fi_bytes(every_form()))
+    graph = open_model(path).graph
     with library.safe_open(str(path), "np") as file:
         assert list(file.metadata()) == ["fastinfer"]
-        np.testing.assert_array_equal(file.get_tensor("w"), fastinfer.load(path).graph.weights["w"].dense())
+        assert set(file.keys()) == graph.weights.keys()
+        for name in ("dense f32 weight", "dense f16 weight"):
+            np.testing.assert_array_equal(file.get_tensor(name), graph.weights[name].dense())
+        for name, weight in graph.weights.items():
+            tensor = file.get_tensor(name)
+            assert weight.nbytes <= tensor.nbytes < weight.nbytes + 8 * len(arrays_of(weight))
+
+
+def test_safetensors_writes_it(tmp_path: Path) -> None:
+    numpy_side = pytest.importorskip("safetensors.numpy")
+    ours, theirs = tmp_path / "ours.fi", tmp_path / "theirs.fi"
+    fastinfer.save(fastinfer.load(classifier().SerializeToString()), ours)
+    header, metadata, _ = split(ours.read_bytes())
+    tensors = numpy_side.load_file(ours)
+    numpy_side.save_file(tensors, theirs, {"fastinfer": json.dumps(metadata)})
+    rewritten, _, _ = split(theirs.read_bytes())
+    places = [[name for name in h if name != "__metadata__"] for h in (header, rewritten)]
+    records = dict(zip(places[0], metadata["weights"], strict=True))
+    metadata["weights"] = [records[name] for name in places[1]]  # in the order that the library chose
+    numpy_side.save_file(tensors, theirs, {"fastinfer": json.dumps(metadata)})
+    assert_same(open_model(ours).graph, open_model(theirs).graph)
 
 
 def test_the_published_squeezenet(tmp_path: Path) -> None:

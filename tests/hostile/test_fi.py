@@ -14,11 +14,10 @@ import pytest
 
 from fastinfer.errors import FastinferError, FileFormatError, TensorSizeError, TruncatedFileError
 from fastinfer.file import open_model
-from fastinfer.file.fi import fi_bytes
-from hostile.fi_models import every_form, join, split
+from hostile.fi_models import join, split
+from hostile.mutate_fi import FILES
 
-FILE = fi_bytes(every_form())
-CODED = "sparse codebook 8 4 weight"  # Huffman-coded where that gains
+FILE = FILES["every form"]
 SPARSE = "sparse codebook 5 5 weight"
 Change = Callable[[dict[str, Any], dict[str, Any], bytearray], object]
 
@@ -38,10 +37,23 @@ def overlap(header: dict[str, Any], metadata: dict[str, Any], data: bytearray) -
     header[second]["data_offsets"][0] -= 8
 
 
+def unaligned(header: dict[str, Any], metadata: dict[str, Any], data: bytearray) -> None:
+    """A tensor of one byte before all others."""
+    rest = dict(header)
+    header.clear()
+    header["one byte"] = {"dtype": "U8", "shape": [1], "data_offsets": [0, 1]}
+    header.update(rest)
+    for name in rest.keys() - {"__metadata__"}:
+        header[name]["data_offsets"] = [n + 1 for n in header[name]["data_offsets"]]
+    metadata["weights"].insert(0, [0])
+    data.insert(0, 0)
+
+
 CHANGES: dict[str, tuple[Change, type[FastinferError], str, str | None]] = {
     "newer": (lambda h, m, d: m.update(version=2), FileFormatError, "format version 2", None),
     "no version": (lambda h, m, d: m.pop("version"), FileFormatError, "no format version", None),
     "overlap": (overlap, FileFormatError, "overlaps", "weight"),
+    "unaligned": (unaligned, FileFormatError, "unaligned to 8 bytes", "bf16"),
     "hole": (lambda h, m, d: h.pop(SPARSE), FileFormatError, "leaves a hole", "weight"),
     "more data": (lambda h, m, d: d.extend(b"12345678"), FileFormatError, "follow the last tensor", None),
     "less data": (lambda h, m, d: d.pop(), TruncatedFileError, "lies at bytes", "weight"),
@@ -103,12 +115,43 @@ def test_the_container() -> None:
     refused(join(header, {"weights": []}, data), FileFormatError, "version")
 
 
-def test_bad_huffman_tables() -> None:
+def test_checksums_name_the_tensor() -> None:
     header, metadata, data = split(FILE)
-    found = record(header, metadata, CODED)
-    assert open_model(FILE).graph.weights[CODED].form == "sparse_codebook"
-    found[4][2][3] = 1  # its gaps, said to be coded: their bytes are no code
-    refused(join(header, metadata, data), FileFormatError, "part gaps: malformed Huffman code")
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            changed = bytearray(data)
+            changed[tensor["data_offsets"][0]] ^= 1
+            caught = refused(join(header, metadata, bytes(changed), checksums=False), FileFormatError, "checksum")
+            assert caught.tensor == name
+
+
+CODED = "sparse codebook 3 4 weight"
+TABLE = 128  # where its codes begin, behind 32 values: 32 lengths of 4 bits, 4 sizes of 4 bytes, then the streams
+HUFFMAN: dict[str, tuple[Change, str]] = {
+    "no prefix code": (lambda h, m, d: put(h, d, CODED, TABLE, b"\x11" * 16), "prefix code"),
+    "incomplete code": (lambda h, m, d: put(h, d, CODED, TABLE, b"\xcc" * 16), "prefix code"),
+    "no lengths": (lambda h, m, d: put(h, d, CODED, TABLE, bytes(16)), "prefix code"),
+    "sizes of streams": (lambda h, m, d: put(h, d, CODED, TABLE + 16, b"\xff\xff"), "part codes: malformed Huffman"),
+    "fewer symbols": (
+        lambda h, m, d: record(h, m, CODED)[3].__setitem__(2, record(h, m, CODED)[3][2] - 8), "part codes"
+    ),
+    "more symbols": (
+        lambda h, m, d: record(h, m, CODED)[3].__setitem__(2, record(h, m, CODED)[3][2] + 8), "part codes"
+    ),
+    "many symbols": (lambda h, m, d: record(h, m, CODED)[3].__setitem__(2, 2**39), "part codes"),
+    "codes that are none": (lambda h, m, d: record(h, m, CODED)[4][0].__setitem__(3, 1), "cannot be Huffman-coded"),
+    "gaps past the end": (lambda h, m, d: record(h, m, CODED)[2].__setitem__(0, 95), "the last stored entry lies at"),
+    "part too long": (lambda h, m, d: record(h, m, CODED)[4][2].__setitem__(2, 2**20), "part gaps ends at byte"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HUFFMAN)
+def test_huffman_attack(name: str) -> None:
+    change, reason = HUFFMAN[name]
+    header, metadata, data = split(FILES["Huffman-coded"])
+    changed = bytearray(data)
+    change(header, metadata, changed)
+    assert refused(join(header, metadata, bytes(changed)), FileFormatError, reason).tensor == CODED
 
 
 ROUNDS = 6000

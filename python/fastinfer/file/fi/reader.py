@@ -153,6 +153,9 @@ def _weight(tensor: dict[str, Any], record: Any, span: memoryview) -> Weight:
         raise FileFormatError("the tensor has no checksum")
     if zlib.crc32(span) != record[0]:
         raise FileFormatError("checksum mismatch: the file is damaged")
+    width = dtype.numpy.itemsize if len(record) == 1 else ALIGNMENT
+    if tensor["data_offsets"][0] % width:
+        raise FileFormatError(f"the tensor lies at byte {tensor['data_offsets'][0]}, unaligned to {width} bytes")
     array = _array(span, dtype, shape)
     return DenseWeight(array) if len(record) == 1 else _formed(record, span, dtype)
 

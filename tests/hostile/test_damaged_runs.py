@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from effort import rounds
 from hostile.small_models import MODELS
 
-ROUNDS = 400
+ROUNDS = rounds(400)
 TESTS = Path(__file__).resolve().parent.parent
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from assets import DATA, require
+from effort import rounds
 from fastinfer.errors import FastinferError
 from fastinfer.file import open_model
 from hostile.mutate import MUTATIONS, change_fields
@@ -27,7 +28,7 @@ def test_damaged_models(name: str, mutation: str) -> None:
     data = MODELS[name]().SerializeToString()
     rng = random.Random(f"{name} {mutation}")
     seen: Counter[str] = Counter()
-    for i in range(_ROUNDS[mutation]):
+    for i in range(rounds(_ROUNDS[mutation])):
         damaged = MUTATIONS[mutation](data, rng)
         try:
             open_model(damaged)
@@ -48,7 +49,7 @@ def test_damage_upon_damage() -> None:
     rng = random.Random(2)
     for name in MODELS:
         whole = data = MODELS[name]().SerializeToString()
-        for _ in range(300):
+        for _ in range(rounds(300)):
             damaged = change_fields(data, rng)
             try:
                 open_model(damaged)

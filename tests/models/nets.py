@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.util
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -17,6 +16,7 @@ import pytest
 from PIL import Image
 
 from assets import DATA, NETS, require
+from effort import EMULATED
 
 Floats = npt.NDArray[np.float32]
 
@@ -47,7 +47,7 @@ def materialize(name: str, folder: Path) -> Path:
 
 def photographs(count: int = 200) -> tuple[list[Path], list[int]]:
     """The first files of the 200, and their class indices."""
-    if count > 4 and os.environ.get("FASTINFER_TEST_PROFILE") == "emulated":
+    if count > 4 and EMULATED:
         pytest.skip("that many photographs take too long on an emulated processor")
     folder = require(DATA / "imagenet_200")
     with open(folder / "labels.tsv", newline="") as file:

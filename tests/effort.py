@@ -1,0 +1,11 @@
+"""How much is tried: on an emulated processor (FASTINFER_TEST_PROFILE=emulated) a quarter of what runs natively."""
+
+from __future__ import annotations
+
+import os
+
+EMULATED = os.environ.get("FASTINFER_TEST_PROFILE") == "emulated"
+
+
+def rounds(native: int) -> int:
+    return native // 4 if EMULATED else native

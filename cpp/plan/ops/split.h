@@ -27,15 +27,31 @@ inline Split split(int64_t total, int64_t unit, int64_t wanted) {
   return {total, unit, std::clamp<int64_t>(wanted, 1, units)};
 }
 
-/// Rows and columns of a product, cut into a grid of tasks: rows first, columns where rows do not
-/// suffice.
+/// Rows and columns of a product, cut into a grid of tasks.
 struct Grid {
   Split rows, columns;
   int64_t tasks() const { return rows.parts * columns.parts; }
 };
 
+/// Whether threads had better share out columns than rows. The thread with the most is waited for;
+/// every part of the rows reads the whole rhs, and every part of the columns the whole lhs.
+inline bool by_columns(const Split& rows, const Split& columns, int64_t threads) {
+  constexpr double kReuse = 3;  // multiply-adds that take as long as an element from beyond L2
+  const auto most = [&](const Split& s) {
+    const int64_t units = (s.total + s.unit - 1) / s.unit;
+    return static_cast<double>(std::min(s.total, (units + threads - 1) / threads * s.unit));
+  };
+  const double m = static_cast<double>(rows.total), n = static_cast<double>(columns.total);
+  const double weight = kReuse / static_cast<double>(threads);
+  const double by_rows = most(rows) * n + weight * (m + static_cast<double>(rows.parts) * n);
+  const double over = most(columns) * m + weight * (n + static_cast<double>(columns.parts) * m);
+  return over < by_rows;
+}
+
+/// Rows first, columns where rows do not suffice; or columns alone where that is better, and
+/// `columns_too`: a part of the columns costs no more than its product.
 inline Grid split_grid(int64_t m, int64_t n, int64_t mr, int64_t nr, int threads,
-                       int64_t independent) {
+                       int64_t independent, bool columns_too = true) {
   Grid grid{split(m, mr, 1), split(n, nr, 1)};
   if (threads <= 1) return grid;
   const int64_t wanted =
@@ -43,6 +59,10 @@ inline Grid split_grid(int64_t m, int64_t n, int64_t mr, int64_t nr, int threads
   grid.rows = split(m, mr, wanted);
   const int64_t left = (wanted + grid.rows.parts - 1) / grid.rows.parts;
   if (left > 1) grid.columns = split(n, nr, left);
+  const Split apart = split(n, nr, 2 * wanted);
+  if (columns_too && independent == 1 && by_columns(grid.rows, apart, threads)) {
+    return {split(m, mr, 1), apart};
+  }
   return grid;
 }
 

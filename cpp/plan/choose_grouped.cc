@@ -10,6 +10,7 @@ namespace {
 // of stride 1 and 2; of the others that permute, and that broadcast.
 constexpr double kSweptEfficiency[] = {0.7, 0.5};
 constexpr double kPermutedEfficiency = 0.3, kTapEfficiency = 0.4;
+constexpr double kWeightBytes = 8;  // of weights in a cycle: few pixels do not hide their coming
 
 /// Windows that have rows of their own.
 bool is_swept(const Window& w) {
@@ -37,7 +38,9 @@ Candidate grouped_candidate(const ConvQuery& q, const Machine& machine) {
                                                : kTapEfficiency;
   const double pixels =
       static_cast<double>(q.batch * q.out_height) * static_cast<double>(q.out_width);
-  c.cycles = pixels * vectors * static_cast<double>(q.window.taps()) * inputs / (2 * efficiency);
+  c.cycles = pixels * vectors * static_cast<double>(q.window.taps()) * inputs / (2 * efficiency) +
+             outputs * inputs * groups * static_cast<double>(q.window.taps()) * sizeof(float) /
+                 kWeightBytes;
   return c;
 }
 

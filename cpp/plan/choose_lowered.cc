@@ -6,9 +6,10 @@
 namespace fi::plan {
 namespace {
 
-constexpr double kPieceCycles = 1.5;    // one contiguous piece of the matrix: its address and tail
-constexpr double kMecRowCycles = 1;     // a row of a tile: its offset, once
-constexpr double kMecEfficiency = 0.9;  // of the product: its rows lie far apart
+constexpr double kPieceCycles = 1.5;  // one contiguous piece of the matrix: its address and tail
+constexpr double kGroupPieceCycles = 11;  // the same where groups make pieces short
+constexpr double kMecRowCycles = 1;       // a row of a tile: its offset, once
+constexpr double kMecEfficiency = 0.9;    // of the product: its rows lie far apart
 
 double in_floats(const ConvQuery& q, int64_t rows, int64_t row_taps) {
   return static_cast<double>(rows) * static_cast<double>(q.out_width) *
@@ -16,8 +17,9 @@ double in_floats(const ConvQuery& q, int64_t rows, int64_t row_taps) {
 }
 
 /// Writing `floats` in pieces, and reading them again.
-double lowering_cycles(double floats, double pieces, const Machine& machine) {
-  return 2 * floats * sizeof(float) / machine.bytes_per_cycle + pieces * kPieceCycles;
+double lowering_cycles(const ConvQuery& q, double floats, double pieces, const Machine& machine) {
+  const double piece = q.groups == 1 ? kPieceCycles : kGroupPieceCycles;
+  return 2 * floats * sizeof(float) / machine.bytes_per_cycle + pieces * piece;
 }
 
 int64_t in_bytes(double floats) {
@@ -33,7 +35,7 @@ Candidate im2col_candidate(const ConvQuery& q, const Machine& machine) {
   const double pieces = static_cast<double>(q.out_height * q.out_width) *
                         static_cast<double>(q.window.kernel_h * q.groups);
   Candidate c{"im2col",
-              gemm_cycles(q, machine) + images * lowering_cycles(floats, pieces, machine)};
+              gemm_cycles(q, machine) + images * lowering_cycles(q, floats, pieces, machine)};
   c.lowered_bytes = in_bytes(floats);
   return c;
 }
@@ -46,7 +48,7 @@ Candidate mec_candidate(const ConvQuery& q, const Machine& machine) {
   const double pieces = static_cast<double>(rows * q.out_width) * static_cast<double>(q.groups);
   const double outputs = static_cast<double>(q.out_height * q.out_width) * images;
   Candidate c{"mec", gemm_cycles(q, machine) / kMecEfficiency +
-                         images * lowering_cycles(floats, pieces, machine) +
+                         images * lowering_cycles(q, floats, pieces, machine) +
                          outputs * static_cast<double>(q.groups) * kMecRowCycles};
   c.lowered_bytes = in_bytes(floats);
   if (in_floats(q, window_rows, w.kernel_w) * sizeof(float) >=

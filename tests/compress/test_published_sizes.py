@@ -83,6 +83,7 @@ def mosaics(count: int) -> list[np.ndarray]:
     return [np.stack(made[i : i + 8]) for i in range(0, count, 8)]
 
 
+@pytest.mark.native
 def test_squeezenet_in_6_bits() -> None:
     """The published network re-clustered without training: under 430,000 bytes, 130 of 200 photographs (132 before)."""
     net = fastinfer.load(require(DATA / "squeezenet_deepcompression" / "compressed_SqueezeNet.net"))

@@ -33,6 +33,21 @@ struct Image {
   }
 };
 
+/// A planar (NCHW) activation: the pixels of a row are contiguous; the other strides (in elements)
+/// may exceed what the shape needs.
+template <class T>
+struct Planes {
+  T* data = nullptr;
+  int64_t batch = 0, channels = 0, height = 0, width = 0;
+  int64_t batch_stride = 0, plane_stride = 0, row_stride = 0;
+
+  FI_INLINE T* row(int64_t n, int64_t c, int64_t y) const {
+    return data + n * batch_stride + c * plane_stride + y * row_stride;
+  }
+  /// Whether the pixels of a plane are one run.
+  FI_INLINE bool rows_join() const { return height <= 1 || row_stride == width; }
+};
+
 /// Rows [begin, end) of each of the images [batch_begin, batch_end): the part of an output that one
 /// call computes.
 struct RowRange {

@@ -15,10 +15,10 @@
 namespace fi::plan {
 namespace {
 
-const char* const kAlgorithms[] = {"depthwise",    "grouped",      "pointwise", "direct",
-                                   "indirect",     "im2col",       "mec",       "gemm",
-                                   "naive",        "gapped",       "coded",     "winograd_f23",
-                                   "winograd_f43", "winograd_f63", "fft"};
+const char* const kAlgorithms[] = {
+    "depthwise",    "grouped",      "pointwise", "direct", "indirect",        "im2col",
+    "mec",          "gemm",         "naive",     "gapped", "coded",           "winograd_f23",
+    "winograd_f43", "winograd_f63", "fft",       "sparse", "depthwise_planar"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
@@ -173,6 +173,12 @@ std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& ma
   all.push_back(fft_candidate(query, machine));
   for (Candidate& c : all) {
     if (query.planar && c.algorithm != "direct") c.cycles += interleaving_cycles(query);
+  }
+  // Planar algorithms are another layout's: the passes decide between the two, by these figures.
+  for (Candidate& c : planar_candidates(query, machine)) {
+    if (c.algorithm != "sparse" || query.density >= 1 || !c.refusal.empty()) continue;
+    c.refusal = "its tensors are NHWC here; planar it would take " + in_cycles(c.cycles);
+    all.push_back(std::move(c));
   }
   return all;
 }

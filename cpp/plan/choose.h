@@ -61,6 +61,7 @@ struct ConvQuery {
   int64_t input_bytes;    // from the input's first element to its last
   bool planar;            // the input's channels are not neighbours: others than direct copy it
   bool thresholded;       // a step function follows: the order of rounding may tip its result
+  double density = 1;     // share of the weights that are not zero
 };
 
 /// Estimated cycles of the convolution's product alone, whatever brings its left-hand side.
@@ -69,6 +70,12 @@ double gemm_cycles(const ConvQuery& query, const Machine& machine);
 /// depthwise, grouped, pointwise, direct, indirect, im2col, mec, winograd_f23, winograd_f43,
 /// winograd_f63, fft.
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
+
+/// Of planar tensors: sparse, depthwise_planar.
+std::vector<Candidate> planar_candidates(const ConvQuery& query, const Machine& machine);
+
+/// Copying a tensor of so many bytes from one layout to another.
+double layout_cycles(double bytes, const Machine& machine);
 
 /// Whether some operator knows an algorithm of that name.
 bool is_algorithm(const std::string& name);

@@ -63,6 +63,20 @@ ImageOperand as_image(const Step& step, const Operand& operand) {
   return image;
 }
 
+PlanesOperand as_planes(const Step& step, const Operand& operand) {
+  if (!operand.present()) return {};
+  const TensorView& view = operand.view;
+  require(view.rank == 4, step, ErrorKind::shape, step.op + " needs tensors of rank 4");
+  require(view.dtype == DType::f32, step, ErrorKind::dtype,
+          step.op + " needs f32, not " + name_of(view.dtype));
+  require(view.stride[3] == 1 || view.shape[3] <= 1, step, ErrorKind::unsupported,
+          step.op + " needs contiguous rows");
+  return {operand.buffer,
+          operand.offset_bytes,
+          {nullptr, view.shape[0], view.shape[1], view.shape[2], view.shape[3], view.stride[0],
+           view.stride[1], view.stride[2]}};
+}
+
 void require(bool condition, const Step& step, ErrorKind kind, const std::string& reason) {
   if (!condition) throw Error(kind, step.name, "", reason);
 }

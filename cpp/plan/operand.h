@@ -50,6 +50,21 @@ struct ImageOperand {
   int64_t extent_bytes() const;
 };
 
+/// A view whose rows' pixels are contiguous; absent if buffer is -1.
+struct PlanesOperand {
+  int buffer = -1;
+  int64_t offset_bytes = 0;
+  Planes<float> planes;  // data null
+
+  bool present() const { return buffer >= 0; }
+  template <class T>
+  Planes<T> at(const RunContext& context) const {
+    T* data = present() ? reinterpret_cast<T*>(context.buffers[buffer] + offset_bytes) : nullptr;
+    return {data,         planes.batch,        planes.channels,     planes.height,
+            planes.width, planes.batch_stride, planes.plane_stride, planes.row_stride};
+  }
+};
+
 /// Input or output `i` of the step; absent where the step has none. `required`: absence is
 /// Error(attribute).
 Operand input(const Program& program, const Step& step, size_t i, bool required = true);
@@ -58,6 +73,10 @@ Operand output(const Program& program, const Step& step, size_t i, bool required
 /// The operand as an image: rank 4, f32, channels contiguous. Throws Error(dtype or unsupported)
 /// otherwise.
 ImageOperand as_image(const Step& step, const Operand& operand);
+
+/// The operand as planes: rank 4, f32, rows contiguous. Throws Error(dtype or unsupported)
+/// otherwise.
+PlanesOperand as_planes(const Step& step, const Operand& operand);
 
 /// Whether the image's rank, dtype and strides allow as_image.
 bool is_image(const Operand& operand);

@@ -43,6 +43,27 @@ def run_kernel(name: str, **kwargs: Any) -> Any:
 def run_reference(family: str, **kwargs: Any) -> Any:
     """The family's float64 reference, of the same arguments."""
 
+def conv_cycles(
+    *,
+    x: tuple[int, ...],
+    y: tuple[int, ...],
+    groups: int,
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    pads: tuple[int, ...],
+    density: float,
+    isa: str | None,
+    forced: str,
+) -> tuple[float, float]:
+    """What the cost model expects of a convolution (x, y: NCHW shapes; pads: top, left) in NHWC and of planar tensors.
+
+    Infinity where none can, or where `forced` names an algorithm of the other layout.
+    """
+
+def layout_cycles(bytes: int, isa: str | None = None) -> float:
+    """What it expects of a copy from one layout to another."""
+
 def run_dynamic(op: str, arrays: list[npt.NDArray[Any]], attributes: dict[str, Any]) -> list[npt.NDArray[Any]]:
     """Runs an operator whose output size depends on data: nonzero, compress, non_max_suppression."""
 

@@ -30,6 +30,7 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   query.uniform_pixels = query.planar || rows_join(p.x.image);  // its copy is dense
   query.input_bytes = query.planar ? dense_bytes(p.x.image) : p.x.extent_bytes();
   query.thresholded = p.thresholded;
+  query.density = p.density;
   return query;
 }
 
@@ -158,6 +159,7 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
 std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
                                        PrepareContext& context) {
   const Attributes attributes(step);
+  if (attributes.flag("planar", false)) return prepare_planar_conv(program, step, context);
   ConvProblem problem;
   read_input(step, input(program, step, 0), &problem);
   problem.y = as_image(step, output(program, step, 0));
@@ -165,6 +167,7 @@ std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
   problem.groups = attributes.integer("groups", 1);
   problem.activation = attributes.activation();
   problem.thresholded = attributes.integer("thresholded", 0) != 0;
+  problem.density = attributes.real("density", 1);
   int64_t oihw[4] = {};
   Filter filter = filter_of(program, step, oihw);
   check(step, problem, oihw);

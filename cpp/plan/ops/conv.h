@@ -53,6 +53,7 @@ struct ConvProblem {
   FloatSource bias;
   Activation activation;
   bool thresholded = false;  // a step function follows in the network
+  double density = 1;        // share of the weights that are not zero
 
   int64_t group_inputs() const { return x.image.channels / groups; }
   int64_t group_outputs() const { return y.image.channels / groups; }
@@ -90,6 +91,10 @@ std::unique_ptr<Operator> make_winograd_convolution(int m, const ConvProblem& pr
 
 std::unique_ptr<Operator> make_fft_convolution(const ConvQuery& query, const ConvProblem& problem,
                                                const Filter& filter, PrepareContext& context);
+
+/// A convolution whose tensors are planar.
+std::unique_ptr<Operator> prepare_planar_conv(const Program& program, const Step& step,
+                                              PrepareContext& context);
 
 /// The bias of a step: weights[1], or input 3. `channels`: the elements it must have.
 FloatSource bias_of(const Program& program, const Step& step, size_t weight, size_t input_number,

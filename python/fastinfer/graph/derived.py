@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.weight import Array, CodebookWeight, DenseWeight, SparseCodebookWeight, Weight
+from fastinfer.graph.weight import Array, CodebookWeight, DenseWeight, SparseCodebookWeight, Weight, density
 
 
 class DerivedWeights:
@@ -17,6 +17,7 @@ class DerivedWeights:
     def __init__(self, lasting: Iterable[Weight] = ()) -> None:
         self._lasting = {id(weight): weight for weight in lasting}
         self._made: dict[tuple[int, Hashable], Weight] = {}
+        self._densities: dict[int, float] = {}
 
     def get(self, weight: Weight, key: Hashable, make: Callable[[Weight], Weight]) -> Weight:
         """make(weight), remembered under the weight's identity and the key."""
@@ -34,6 +35,15 @@ class DerivedWeights:
         made = self.get(weight, key, lambda w: DenseWeight(np.require(make(w.dense()), requirements="C")))
         assert isinstance(made, DenseWeight)
         return made
+
+    def density(self, weight: Weight) -> float:
+        """The share of its elements that are not zero."""
+        known = self._densities.get(id(weight))
+        if known is None:
+            known = density(weight)
+            if id(weight) in self._lasting:
+                self._densities[id(weight)] = known
+        return known
 
     def operand(self, weight: Weight, dtype: DType) -> DenseWeight:
         """The weight as a tensor of the given type: itself where it is dense and of that type."""

@@ -14,10 +14,11 @@ from fastinfer.passes.fuse_bias import fuse_bias
 from fastinfer.passes.fuse_sums import fuse_bias_of_matmul, fuse_residual
 from fastinfer.passes.layout import assign_layouts
 from fastinfer.passes.patterns import fuse_patterns
+from fastinfer.passes.planar import LayoutCosts
 from fastinfer.passes.split_shuffle import split_before_join
 from fastinfer.passes.widen import widen_half
 
-__all__ = ["assign_layouts", "optimize", "specialize"]
+__all__ = ["LayoutCosts", "assign_layouts", "optimize", "specialize"]
 
 
 def optimize(graph: Graph) -> Graph:

@@ -1,15 +1,17 @@
 """Which layout each value should lie in: nhwc where pictures are convolved and pooled, plain elsewhere.
 
-Spatial operators read and write NHWC. What works element by element takes its input's layout, or already the one that
-its readers want. Lowering converts where neighbours disagree.
+Spatial operators read and write NHWC, or planar tensors where weights are sparse (planar.py). What works element by
+element takes its input's layout, or already the one that its readers want. Lowering converts where neighbours disagree.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Graph, Node, TensorType
+from fastinfer.passes.planar import LayoutCosts, make_planar
 
 _SPATIAL = frozenset(
     (
@@ -27,8 +29,13 @@ _PLAIN = frozenset(
 _FREE = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "DepthToSpace", "SpaceToDepth", "Tile"))
 
 
-def assign_layouts(graph: Graph, types: Mapping[str, TensorType]) -> dict[str, str]:
-    """nhwc or plain for every computed value."""
+def assign_layouts(
+    graph: Graph,
+    types: Mapping[str, TensorType],
+    derived: DerivedWeights | None = None,
+    costs: LayoutCosts | None = None,
+) -> dict[str, str]:
+    """nhwc, plain or, where costs are given and say that it pays, planar for every computed value."""
     wanted = _wanted(graph, types)
     layouts: dict[str, str] = {}
     outputs = graph.output_names()
@@ -38,6 +45,8 @@ def assign_layouts(graph: Graph, types: Mapping[str, TensorType]) -> dict[str, s
             if name:
                 last = name in outputs and name not in read
                 layouts[name] = _layout(node, name, types, layouts, wanted, last)
+    if costs is not None:
+        make_planar(graph, types, layouts, derived or DerivedWeights(), costs)
     return layouts
 
 

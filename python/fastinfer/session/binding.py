@@ -18,7 +18,7 @@ from fastinfer.graph.dtype import DType
 from fastinfer.graph.infer import NeedRun, NeedValue, infer_node
 from fastinfer.graph.ir import Graph, Node, TensorType, ValueInfo
 from fastinfer.graph.weight import Array, DenseWeight
-from fastinfer.passes import assign_layouts, specialize
+from fastinfer.passes import LayoutCosts, assign_layouts, specialize
 from fastinfer.plan.lower import lower_graph
 from fastinfer.plan.records import Program
 from fastinfer.reference import FUNCTIONS, evaluate
@@ -66,8 +66,9 @@ class _Walk:
 class Binder:
     """Binds one optimized graph, again and again. No tensor may take more bytes than `memory_limit`."""
 
-    def __init__(self, graph: Graph, memory_limit: int = MEMORY_LIMIT) -> None:
+    def __init__(self, graph: Graph, memory_limit: int = MEMORY_LIMIT, layout_costs: LayoutCosts | None = None) -> None:
         self.graph = graph
+        self._layout_costs = layout_costs
         self._memory_limit = memory_limit
         self.derived = DerivedWeights(graph.weights.values())
         self._weight_types = {
@@ -228,7 +229,8 @@ class Binder:
         specialize(graph, types, self.derived)
         read = {name for node in graph.nodes for name in node.inputs}
         graph.inputs = [info for info in graph.inputs if info.name in read]
-        program = lower_graph(graph, types, assign_layouts(graph, types), self.derived)
+        layouts = assign_layouts(graph, types, self.derived, self._layout_costs)
+        program = lower_graph(graph, types, layouts, self.derived)
         return Stage(
             start,
             stop,

@@ -18,6 +18,7 @@ from fastinfer.plan.records import Program
 from fastinfer.plan.report import PlanRow, plan_rows
 from fastinfer.session.binding import Binder, NeedFeed, Stage
 from fastinfer.session.core_errors import core_errors
+from fastinfer.session.costs import CoreLayoutCosts
 from fastinfer.session.locks import ForkSafeLock
 from fastinfer.session.options import Options
 from fastinfer.session.tuning import Tuner, Wishes
@@ -57,7 +58,7 @@ class Engine:
         self.tuner = tuner
         self.source = source
         self.options = options
-        self._binder = Binder(graph, options.memory_limit)
+        self._binder = Binder(graph, options.memory_limit, CoreLayoutCosts(options))
         self.cache = cache or _core.WeightCache(WEIGHT_CACHE)
         self._plans: OrderedDict[Any, PreparedStage] = OrderedDict()
         self._feeds: dict[int, frozenset[str]] = {}  # by a stage's first node: arrays whose elements are in its key

@@ -7,6 +7,7 @@ tensor, parts of the wrong size).
 
 from fastinfer.graph.weight.codebook import CodebookWeight, SparseCodebookWeight
 from fastinfer.graph.weight.dense import Array, DenseWeight
+from fastinfer.graph.weight.density import density
 from fastinfer.graph.weight.narrow import Bf16Weight, BitsWeight, ScaledWeight
 from fastinfer.graph.weight.packing import pack, packed_bytes, unpack
 from fastinfer.graph.weight.sparse import BlockSparseWeight, CsrWeight
@@ -33,6 +34,7 @@ __all__ = [
     "ScaledWeight",
     "SparseCodebookWeight",
     "Weight",
+    "density",
     "pack",
     "packed_bytes",
     "unpack",

@@ -26,7 +26,7 @@ _STEP_FUNCTIONS = frozenset(
 
 
 class Builder:
-    """Lowers one graph of known types. `layouts` says how each value that is computed should lie: nhwc or plain.
+    """Lowers one graph of known types. `layouts` says how each computed value should lie: nhwc, planar or plain.
 
     A value is read through `read*`, which convert (once) where a step wants another layout than the value has. A
     node's result goes to `output*`, which may be a slice of a Concat's buffer or the caller's array, or is defined as
@@ -67,9 +67,13 @@ class Builder:
 
     def new(self, dtype: DType, shape: Shape, layout: str = "plain") -> View:
         """A new tensor in the arena."""
-        strides = views.channels_last_strides(shape) if layout == "nhwc" and len(shape) > 2 else None
-        buffer = self._buffer("arena", prod(shape) * dtype.numpy.itemsize)
-        return View(buffer, dtype, shape, strides or views.plain_strides(shape))
+        strides = views.plain_strides(shape)
+        if layout == "nhwc" and len(shape) > 2:
+            strides = views.channels_last_strides(shape)
+        elif layout == "planar":
+            strides = views.planar_strides(shape)
+        size = max(prod(shape), strides[0] * shape[0]) if layout == "planar" else prod(shape)
+        return View(self._buffer("arena", size * dtype.numpy.itemsize), dtype, shape, strides)
 
     def constant(self, weight: Weight, dtype: DType | None = None) -> View:
         """A weight as an operand, dense and row-major; floats of less width widened to dtype."""
@@ -144,6 +148,11 @@ class Builder:
             raise ShapeError(f"wants 3 or 4 axes, has shape {view.shape}", node=self.label, tensor=name)
         return as_image(self.as_channels_last(view))
 
+    def read_planar(self, name: str) -> View:
+        """(N, C, H, W) with contiguous planes."""
+        view = self.read(name)
+        return views.canonical_planar(view if views.is_planar(view) else self._convert(view, "planar"))
+
     def _convert(self, view: View, layout: str) -> View:
         found = self._converted.get((view, layout))
         if found is None:
@@ -163,6 +172,16 @@ class Builder:
         """Where the value is to be written: its place if it was given one, else a new tensor."""
         kind = self.types[name]
         view = self.placement.get(name) or self.new(kind.dtype, kind.shape, layout or self.layouts.get(name, "plain"))
+        self.define(name, view)
+        return view
+
+    def output_planar(self, name: str) -> View:
+        """Where a planar result goes."""
+        kind = self.types[name]
+        view = self.placement.get(name)
+        if view is None or not views.is_planar(view):
+            view = self.new(kind.dtype, kind.shape, "planar")
+        view = views.canonical_planar(view)
         self.define(name, view)
         return view
 

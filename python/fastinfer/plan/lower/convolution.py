@@ -41,11 +41,15 @@ def _conv(node: Node, builder: Builder) -> None:
     builder.require_float32(node, *node.inputs)
     transposed = node.op == "ConvTranspose"
     window = (conv_transpose_window if transposed else conv_window)(node, x_type.shape, w_type.shape)
-    x = _input(node, builder)
-    residual = builder.read_image(node.inputs[3]) if node.input(3) else None
+    planar = builder.layouts.get(node.outputs[0]) == "planar"
+    read, output = (
+        (builder.read_planar, builder.output_planar) if planar else (builder.read_image, builder.output_image)
+    )
+    x = read(node.inputs[0]) if planar else _input(node, builder)
+    residual = read(node.inputs[3]) if node.input(3) else None
     w, w_view = _weight(node, builder)
     bias, bias_view = operand(builder, node.input(2))
-    y = builder.output_image(node.outputs[0])
+    y = output(node.outputs[0])
     builder.step(
         "conv_transpose" if transposed else "conv",
         [x, residual, w_view, bias_view],
@@ -55,6 +59,7 @@ def _conv(node: Node, builder: Builder) -> None:
         groups=groups_of(node),
         thresholded=int(builder.thresholded),
         **window_attributes(window),
+        **_of_layout(planar, 1.0 if w is None else builder.derived.density(w)),
     )
 
 
@@ -65,6 +70,12 @@ def _input(node: Node, builder: Builder) -> View:
     if node.op == "Conv" and few and builder.weight(node.inputs[1]) is not None and views.is_plain(x):
         return x
     return builder.read_image(node.inputs[0])
+
+
+def _of_layout(planar: bool, density: float) -> dict[str, Any]:
+    """What tells a planar or pruned convolution from others."""
+    attributes: dict[str, Any] = {"planar": True} if planar else {}
+    return attributes if density == 1 else {**attributes, "density": density}
 
 
 def operand(builder: Builder, name: str) -> tuple[Weight | None, View | None]:

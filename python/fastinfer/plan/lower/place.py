@@ -45,6 +45,8 @@ def _offer(builder: Builder, name: str, view: View) -> None:
         return
     if builder.layouts.get(name) == "nhwc" and view.rank > 2 and not views.is_channels_last(view):
         return
+    if builder.layouts.get(name) == "planar" and not views.is_planar(view):
+        return
     builder.placement[name] = view
 
 

@@ -56,7 +56,8 @@ def _reduce(node: Node, builder: Builder) -> None:
             return
         axes = list(range(rank))
     function = _REDUCE[node.op]
-    if rank == 4 and set(axes) == {2, 3} and function in ("mean", "max") and kind.dtype is DType.F32:
+    planar = builder.layouts.get(node.inputs[0]) == "planar"
+    if rank == 4 and set(axes) == {2, 3} and function in ("mean", "max") and kind.dtype is DType.F32 and not planar:
         _global_pool(node, builder, "average" if function == "mean" else "max")
     else:
         reduce_axes(node, builder, function, axes)

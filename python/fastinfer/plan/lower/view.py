@@ -48,6 +48,40 @@ def channels_last_strides(shape: Sequence[int]) -> Shape:
     return tuple(strides)
 
 
+_LINE = 16  # f32 elements of a cache line
+_PAGE = 1024  # f32 elements: planes so far apart would share the same sets of a first-level cache
+
+
+def planar_strides(shape: Sequence[int]) -> Shape:
+    """Row-major (N, C, H, W), planes apart by whole cache lines so that no vector of a plane straddles one."""
+    _, channels, height, width = shape
+    plane = -(-height * width // _LINE) * _LINE
+    if plane % _PAGE == 0:
+        plane += _LINE
+    return (channels * plane, plane, width, 1)
+
+
+def is_planar(view: View) -> bool:
+    """Whether the view has four axes, the pixels of a plane are one run, and planes do not overlap."""
+    if view.rank != 4 or view.size == 0:
+        return False
+    channels, height, width = view.shape[1:]
+    rows = (width == 1 or view.strides[3] == 1) and (height == 1 or view.strides[2] == width)
+    return rows and (channels == 1 or view.strides[1] >= height * width)
+
+
+def canonical_planar(view: View) -> View:
+    """The same elements, with the strides of one-element axes set as if the axes around them went on densely."""
+    strides = list(view.strides)
+    strides[3] = 1
+    strides[2] = view.shape[3]
+    if view.shape[1] == 1:
+        strides[1] = view.shape[2] * view.shape[3]
+    if view.shape[0] == 1:
+        strides[0] = strides[1] * view.shape[1]
+    return replace(view, strides=tuple(strides))
+
+
 def is_plain(view: View) -> bool:
     """Whether the elements lie densely in logical order (axes of one element may have any stride)."""
     wanted = plain_strides(view.shape)

@@ -59,7 +59,8 @@ def _unnamed(node: Node, builder: Builder) -> views.View:
 def _global_pool(node: Node, builder: Builder) -> None:
     shape = builder.type(node.inputs[0]).shape
     kind = {"GlobalAveragePool": "average", "GlobalMaxPool": "max"}.get(node.op)
-    if kind and _is_picture(node, builder):
+    planar = builder.layouts.get(node.inputs[0]) == "planar"
+    if kind and _is_picture(node, builder) and not planar:
         x = builder.read_image(node.inputs[0])
         builder.step("global_pool", [x], [builder.output_image(node.outputs[0])], kind=kind)
         return

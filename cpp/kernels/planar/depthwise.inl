@@ -1,0 +1,202 @@
+// One plane after the other: its strips are staged, then convolved tile by tile. Include after
+// FI_VEC_H.
+#pragma once
+
+#include "kernels/planar/planar.h"
+#include "simd/activation.inl"
+#include "simd/stage.inl"
+
+namespace fi::planar {
+namespace {
+
+constexpr int kTileRows = 4;
+
+/// What the outputs of one channel have in common.
+struct Channel {
+  const Window& window;
+  const Staged& staged;
+  const float* planes;   // staged
+  const float* weights;  // [kernel_h][kernel_w]
+  f32v bias;
+
+  FI_INLINE const float* plane(int64_t phase_h, int64_t phase_w) const {
+    return planes + (phase_h * staged.phases_w + phase_w) * staged.rows * staged.width;
+  }
+};
+
+/// K x K windows of stride S without dilation: up to kTileRows output rows of one vector, each
+/// input loaded once for all of them.
+template <int K, int S>
+struct Tiled {
+  f32v w[K * K];
+
+  FI_INLINE explicit Tiled(const Channel& channel) {
+#pragma GCC unroll 25
+    for (int tap = 0; tap < K * K; ++tap) w[tap] = splat(channel.weights[tap]);
+  }
+  template <int rows>
+  FI_INLINE void sum(const Channel& channel, int64_t row, int64_t x, f32v (&out)[rows]) const {
+    const int64_t width = channel.staged.width;
+#pragma GCC unroll 2
+    for (int phase = 0; phase < S; ++phase) {
+#pragma GCC unroll 8
+      for (int r = 0; r < rows + (K - 1 - phase) / S; ++r) {
+#pragma GCC unroll 5
+        for (int j = 0; j < K; ++j) {
+          const float* p = channel.plane(phase, j % S) + (row + r) * width + x + j / S;
+          const f32v value = load(p);
+#pragma GCC unroll 4
+          for (int t = 0; t < rows; ++t) {
+            const int i = (r - t) * S + phase;
+            if (i >= 0 && i < K) out[t] = fma(value, w[i * K + j], out[t]);
+          }
+        }
+      }
+    }
+  }
+};
+
+/// Any window.
+struct Generic {
+  FI_INLINE explicit Generic(const Channel&) {}
+  template <int rows>
+  FI_INLINE void sum(const Channel& channel, int64_t row, int64_t x, f32v (&out)[rows]) const {
+    const Window& w = channel.window;
+    const float* weight = channel.weights;
+    for (int64_t i = 0; i < w.kernel_h; ++i) {
+      const int64_t down = i * w.dilation_h;
+      for (int64_t j = 0; j < w.kernel_w; ++j) {
+        const int64_t right = j * w.dilation_w;
+        const float* p = channel.plane(down % w.stride_h, right % w.stride_w) +
+                         (row + down / w.stride_h) * channel.staged.width + x + right / w.stride_w;
+        const f32v value = splat(*weight++);
+        for (int t = 0; t < rows; ++t)
+          out[t] = fma(load(p + t * channel.staged.width), value, out[t]);
+      }
+    }
+  }
+};
+
+/// Where a channel's outputs go.
+struct Target {
+  float* y;
+  int64_t row_stride;
+  const float* residual;
+  int64_t residual_stride;
+  Activation activation;
+
+  FI_INLINE void write(int64_t row, int64_t x, int lanes, f32v sum) const {
+    if (residual) {
+      const float* p = residual + row * residual_stride + x;
+      sum = add(sum, lanes == kLanes ? load(p) : load_n(p, lanes));
+    }
+    sum = activate(sum, activation);
+    float* to = y + row * row_stride + x;
+    if (lanes == kLanes) {
+      store(to, sum);
+    } else {
+      store_n(to, sum, lanes);
+    }
+  }
+};
+
+template <int rows, class Sum>
+FI_INLINE void tile(const Sum& sum, const Channel& channel, const Target& target, int64_t row,
+                    int64_t width) {
+  for (int64_t x = 0; x < width; x += kLanes) {
+    f32v out[rows];
+    for (int t = 0; t < rows; ++t) out[t] = channel.bias;
+    sum.template sum<rows>(channel, row, x, out);
+    const int lanes = width - x < kLanes ? static_cast<int>(width - x) : kLanes;
+    for (int t = 0; t < rows; ++t) target.write(row + t, x, lanes, out[t]);
+  }
+}
+
+/// What output rows [row, row + rows) of a plane read.
+void stage_strip(const Depthwise& convolution, const float* plane, int64_t row, int64_t rows,
+                 const Staged& staged, float* out) {
+  const Window& w = convolution.window;
+  const Planes<const float>& x = convolution.input;
+  for (int64_t phase_h = 0; phase_h < staged.phases_h; ++phase_h) {
+    // Not a row more than taps reach: it may not be there yet.
+    const int64_t reach = static_cast<int64_t>(w.kernel_h - 1) * w.dilation_h - phase_h;
+    const int64_t count = rows + reach / w.stride_h;
+    for (int64_t phase_w = 0; phase_w < staged.phases_w; ++phase_w) {
+      const int64_t left = phase_w - w.pad_left;
+      const InsideSpan columns = inside_span(left, w.stride_w, staged.width, x.width);
+      float* to = out + (phase_h * staged.phases_w + phase_w) * staged.rows * staged.width;
+      int64_t y = row * w.stride_h - w.pad_top + phase_h;
+      for (int64_t r = 0; r < count; ++r, y += w.stride_h, to += staged.width) {
+        if (y < 0 || y >= x.height || columns.begin == columns.end) {
+          stage_zeros(to, staged.width);
+        } else {
+          stage_row(plane + y * x.row_stride, left, w.stride_w, columns, staged.width, to);
+        }
+      }
+    }
+  }
+}
+
+/// The strips of a part, plane by plane.
+struct Strips {
+  const Depthwise& convolution;
+  const Part& part;
+  const Staged& staged;
+  int64_t per_plane;
+
+  FI_INLINE Strips(const Depthwise& c, const Part& p, const Staged& s)
+      : convolution(c),
+        part(p),
+        staged(s),
+        per_plane((p.row_end - p.row_begin + s.strip_rows - 1) / s.strip_rows) {}
+  FI_INLINE int64_t count() const { return (part.channel_end - part.channel_begin) * per_plane; }
+  FI_INLINE int64_t channel(int64_t i) const { return part.channel_begin + i / per_plane; }
+  FI_INLINE int64_t begin(int64_t i) const {
+    return part.row_begin + i % per_plane * staged.strip_rows;
+  }
+  FI_INLINE int64_t rows(int64_t i) const {
+    const int64_t left = part.row_end - begin(i);
+    return left < staged.strip_rows ? left : staged.strip_rows;
+  }
+  void stage(int64_t i, float* out) const {
+    const float* plane = convolution.input.row(part.image, channel(i) / convolution.multiplier, 0);
+    stage_strip(convolution, plane, begin(i), rows(i), staged, out);
+  }
+};
+
+template <class Sum>
+FI_INLINE void convolve(const Strips& strips, int64_t i, const float* planes) {
+  const Depthwise& convolution = strips.convolution;
+  const Planes<float>& y = convolution.output;
+  const Planes<const float>& residual = convolution.residual;
+  const int64_t c = strips.channel(i), begin = strips.begin(i), rows = strips.rows(i);
+  const int64_t image = strips.part.image;
+  const Channel channel{convolution.window, strips.staged, planes,
+                        convolution.weights + c * convolution.window.taps(),
+                        splat(convolution.bias ? convolution.bias[c] : 0.0f)};
+  const Sum sum(channel);
+  const Target target{y.row(image, c, begin), y.row_stride,
+                      residual.data ? residual.row(image, c, begin) : nullptr, residual.row_stride,
+                      convolution.activation};
+  int64_t row = 0;
+  for (; row + kTileRows <= rows; row += kTileRows)
+    tile<kTileRows>(sum, channel, target, row, y.width);
+  for (; row < rows; ++row) tile<1>(sum, channel, target, row, y.width);
+}
+
+/// Each strip is staged before the one in front of it is convolved: loads that straddle stores have
+/// to wait until these are done.
+template <class Sum>
+void run(const Depthwise& convolution, const Part& part, const Staged& staged, float* scratch) {
+  const Strips strips(convolution, part, staged);
+  const int64_t count = strips.count();
+  const auto slot = [&](int64_t i) { return scratch + i % 2 * staged.slot_floats; };
+  if (count > 0) strips.stage(0, slot(0));
+  for (int64_t i = 0; i < count; ++i) {
+    if (i + 1 < count) strips.stage(i + 1, slot(i + 1));
+    convolve<Sum>(strips, i, slot(i));
+  }
+}
+
+}  // namespace
+}  // namespace fi::planar

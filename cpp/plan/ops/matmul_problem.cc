@@ -216,16 +216,17 @@ MatmulProblem matmul_problem(const Program& program, const Step& step, bool may_
 
 namespace {
 
-/// Of two forms that can be made, the larger in memory.
+/// Of two forms that can be made, the one that takes half as much memory again as the other.
 void refuse_larger(const CodedWeight& weight, std::vector<Candidate>* two) {
   Candidate &gapped = (*two)[0], &coded = (*two)[1];
   if (!gapped.refusal.empty() || !coded.refusal.empty()) return;
   const double entries =
       weight.density * static_cast<double>(weight.outputs) * static_cast<double>(weight.inputs);
-  const bool gapped_larger =
-      codebook::gapped_bytes(static_cast<int64_t>(entries), weight.gapped_code) >
-      codebook::coded_bytes(weight.outputs, weight.inputs, weight.coded_code);
-  (gapped_larger ? gapped : coded).refusal = "it takes more memory";
+  const int64_t of_gapped =
+      codebook::gapped_bytes(static_cast<int64_t>(entries), weight.gapped_code);
+  const int64_t of_coded = codebook::coded_bytes(weight.outputs, weight.inputs, weight.coded_code);
+  if (2 * of_gapped > 3 * of_coded) gapped.refusal = "it takes more memory";
+  if (2 * of_coded > 3 * of_gapped) coded.refusal = "it takes more memory";
 }
 
 /// The codebook room's candidates first, where the right-hand side is a weight.

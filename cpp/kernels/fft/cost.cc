@@ -17,15 +17,16 @@ constexpr int kTiles[] = {8, 16, 32, 64};
 // of 5 to 31, 16 to 256 channels, images of 14 to 112.
 constexpr double kEfficiency = 1;                  // of the peak, by a point's product
 constexpr double kL3Bytes = 10, kMemoryBytes = 5;  // of weights in a cycle
-constexpr double kHidden = 0.7;     // of the shorter of multiplying and reading, by the other
+constexpr double kHidden = 0.7;  // of the shorter of multiplying and reading, by the other
+constexpr double kImageBytes =
+    1.5;                            // in a cycle, of images read and written a vector of each pixel
 constexpr double kCallCycles = 80;  // entering one point's product
 constexpr double kLeastRows = 2;    // fewer rows of a product take as long
 
 /// Cycles of one vector of one pixel of a tile, one way: while the points of a block stay in L2,
-/// which doubles otherwise; and both ways without points, of which a network's cold caches make
-/// more.
+/// which doubles otherwise; and both ways without points.
 double transform_cycles(int t) { return t == 8 ? 6.5 : t == 16 ? 10 : t == 32 ? 15 : 18; }
-double depthwise_cycles(int t) { return t == 8 ? 16 : t == 16 ? 26 : t == 32 ? 40 : 50; }
+double depthwise_cycles(int t) { return t == 8 ? 10 : t == 16 ? 15 : t == 32 ? 21 : 30; }
 
 double rounded_up(int64_t n, double unit) {
   const double whole =
@@ -57,7 +58,12 @@ double cycles(int t, const Shape& shape, double macs_per_cycle) {
   const double reading =
       spectra / (spectra > static_cast<double>(cpu::cache_sizes().l3) ? kMemoryBytes : kL3Bytes);
   const double out_vectors = rounded_up(shape.outputs, lanes) / lanes;
-  if (shape.depthwise()) return tiles * pixels * out_vectors * depthwise_cycles(t) + reading;
+  if (shape.depthwise()) {
+    const double floats = static_cast<double>(shape.batch * shape.height * shape.width) *
+                          static_cast<double>(shape.inputs + shape.outputs);
+    return tiles * pixels * out_vectors * depthwise_cycles(t) +
+           floats * sizeof(float) / kImageBytes;
+  }
   const int64_t block = block_tiles(t, shape);
   const bool spills = block * tile_bytes(t, shape) > cpu::cache_sizes().l2;
   const double vectors = rounded_up(shape.inputs, lanes) / lanes + out_vectors;

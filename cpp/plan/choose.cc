@@ -1,6 +1,7 @@
 #include "plan/choose.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
 #include <limits>
@@ -46,6 +47,12 @@ double panels(const ConvQuery& q) {
   return std::max(1.0, columns / kPanelColumns) * static_cast<double>(q.groups);
 }
 
+/// Measured: 0.45 up to 7x7, 0.6 at 11x11, 0.75 at 15x15, the whole peak at 31x31.
+double depthwise_efficiency(const Window& window) {
+  const double taps = static_cast<double>(window.taps());
+  return std::clamp(kDepthwiseEfficiency * std::cbrt(taps / 49), kDepthwiseEfficiency, 1.0);
+}
+
 Candidate depthwise(const ConvQuery& q, const Machine& machine) {
   Candidate c{"depthwise"};
   if (q.groups != q.in_channels) c.refusal = "a group has more than one input channel";
@@ -55,7 +62,7 @@ Candidate depthwise(const ConvQuery& q, const Machine& machine) {
                outputs = static_cast<double>(q.out_channels);
   c.cycles =
       q.in_channels == q.out_channels
-          ? taps * outputs / (machine.macs_per_cycle * kDepthwiseEfficiency)
+          ? taps * outputs / (machine.macs_per_cycle * depthwise_efficiency(q.window))
           : taps * std::max(inputs, 2 * outputs / machine.macs_per_cycle) * kMultiplierCycles;
   return c;
 }

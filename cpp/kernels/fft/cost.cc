@@ -18,8 +18,8 @@ constexpr int kTiles[] = {8, 16, 32, 64};
 constexpr double kEfficiency = 1;                  // of the peak, by a point's product
 constexpr double kL3Bytes = 10, kMemoryBytes = 5;  // of weights in a cycle
 constexpr double kHidden = 0.7;  // of the shorter of multiplying and reading, by the other
-constexpr double kImageBytes =
-    1.5;                            // in a cycle, of images read and written a vector of each pixel
+// Bytes in a cycle of images that are read and written a vector of each pixel at a time.
+constexpr double kImageBytes = 1.5;
 constexpr double kCallCycles = 80;  // entering one point's product
 constexpr double kLeastRows = 2;    // fewer rows of a product take as long
 

@@ -23,7 +23,9 @@ bool is_swept(const Window& w) {
 Candidate grouped_candidate(const ConvQuery& q, const Machine& machine) {
   Candidate c{"grouped"};
   if (q.groups == 1) c.refusal = "the channels are not grouped";
-  if (q.groups == q.in_channels) c.refusal = "a group has one input channel";
+  if (q.groups == q.in_channels && q.in_channels == q.out_channels)
+    c.refusal =
+        "a group has one channel";  // the depthwise rows' own; they are slow with multipliers
   if (!q.constant_weights) c.refusal = "the weights are not constant";
   if (!c.refusal.empty()) return c;
   const double lanes = machine.macs_per_cycle / 2, groups = static_cast<double>(q.groups);

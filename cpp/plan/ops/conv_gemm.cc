@@ -81,8 +81,9 @@ class GemmConvolution final : public Operator {
     if (runs.count() == 0 || p_.y.image.channels == 0) return;
     filter_.pack_at_run(context);
     const int64_t independent = p_.groups * runs.count();
-    const Grid grid = split_grid(runs.pixels(), p_.group_outputs(), kernel_.mr, kernel_.nr,
-                                 context.threads, independent, !lower_);
+    const Grid grid =
+        split_grid(runs.pixels(), p_.group_outputs(), kernel_.mr, kernel_.nr, context.threads,
+                   independent, lower_ ? 0 : p_.k() * p_.group_outputs() * kFloat);
     parallel_for(context.threads, independent * grid.tasks(), [&](int worker, int64_t task) {
       const int64_t column = task % grid.columns.parts;
       const int64_t row = task / grid.columns.parts % grid.rows.parts;

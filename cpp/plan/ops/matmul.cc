@@ -47,7 +47,7 @@ class GemmMatmul final : public Operator {
     residual_.copy_at_run(context);
     if (!p_.weight) pack_operand(context);
     const Grid grid =
-        split_grid(p_.m, p_.n, kernel_->mr, kernel_->nr, context.threads, p_.batches());
+        split_grid(p_.m, p_.n, kernel_->mr, kernel_->nr, context.threads, p_.batches(), rhs_bytes_);
     parallel_for(context.threads, p_.batches() * grid.tasks(), [&](int worker, int64_t task) {
       const int64_t column = task % grid.columns.parts;
       const int64_t row = task / grid.columns.parts % grid.rows.parts;

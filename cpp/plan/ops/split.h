@@ -48,10 +48,12 @@ inline bool by_columns(const Split& rows, const Split& columns, int64_t threads)
   return over < by_rows;
 }
 
-/// Rows first, columns where rows do not suffice; or columns alone where that is better, and
-/// `columns_too`: a part of the columns costs no more than its product.
+/// Rows first, columns where rows do not suffice; or columns alone where the rhs (rhs_bytes; 0:
+/// never) is more than a core keeps and that is better. Elsewhere rows are: the next layer is
+/// shared out by rows too, and finds them in the same core's cache.
 inline Grid split_grid(int64_t m, int64_t n, int64_t mr, int64_t nr, int threads,
-                       int64_t independent, bool columns_too = true) {
+                       int64_t independent, int64_t rhs_bytes) {
+  constexpr int64_t kKept = 1 << 20;
   Grid grid{split(m, mr, 1), split(n, nr, 1)};
   if (threads <= 1) return grid;
   const int64_t wanted =
@@ -60,7 +62,7 @@ inline Grid split_grid(int64_t m, int64_t n, int64_t mr, int64_t nr, int threads
   const int64_t left = (wanted + grid.rows.parts - 1) / grid.rows.parts;
   if (left > 1) grid.columns = split(n, nr, left);
   const Split apart = split(n, nr, 2 * wanted);
-  if (columns_too && independent == 1 && by_columns(grid.rows, apart, threads)) {
+  if (rhs_bytes > kKept && independent == 1 && by_columns(grid.rows, apart, threads)) {
     return {split(m, mr, 1), apart};
   }
   return grid;

@@ -60,19 +60,23 @@ int64_t touched_bytes(const Layer& layer, int64_t pixels) {
   return w.kernel_w * layer.phases * (pixels + extra_rows(w) * layer.shape.out_width) * kFloat;
 }
 
-/// The widest tile of which all channels stay in L1, or half of it and chunks that do.
+/// Chunks of which a tile keeps its inputs in L1. Measured: half of it where lines of staged rows
+/// are read in part; and a tile of half the width where not all channels stay there.
 void plan_tiles(Layer* layer) {
   const Kernel& kernel = *layer->kernel;
-  const int64_t near = static_cast<int64_t>(cpu::cache_sizes().l1d) * 3 / 4;
+  const int64_t l1 = static_cast<int64_t>(cpu::cache_sizes().l1d);
+  const int64_t near = layer->direct ? l1 * 3 / 4 : l1 / 2;
   const int64_t inputs = std::max<int64_t>(layer->shape.inputs, 1);
+  const int64_t strip = layer->shape.out_width * layer->strip_rows;
   layer->tile_vectors = kernel.vectors;
-  const int64_t pixels = layer->shape.out_width * layer->strip_rows;
   const auto touched = [&] {
-    return touched_bytes(*layer, std::min(pixels, layer->tile_vectors * kernel.lanes));
+    const int64_t pixels = std::min(strip, layer->tile_vectors * int64_t{kernel.lanes});
+    return std::max<int64_t>(touched_bytes(*layer, pixels), 1);
   };
-  if (inputs * touched() > near) layer->tile_vectors = std::max(kernel.vectors / 2, 1);
-  const int64_t fitting = std::max<int64_t>(near / std::max<int64_t>(touched(), 1), 1);
-  const int64_t chunks = quotient_up(inputs, fitting);
+  if (layer->direct && inputs * touched() > near) {
+    layer->tile_vectors = std::max(kernel.vectors / 2, 1);
+  }
+  const int64_t chunks = quotient_up(inputs, std::max<int64_t>(near / touched(), 1));
   layer->chunk_channels = quotient_up(inputs, chunks);
 }
 

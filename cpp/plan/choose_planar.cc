@@ -10,11 +10,11 @@ namespace {
 // Measured on the layers of MobileNet and ResNet: cycles of one vector of pixels and one stored
 // weight, where a tile's inputs stay in L1 or come from L2 (every multiply-add reads a vector of
 // them); of one output channel and vector, beside its weights; of staging one vector.
-constexpr double kEntryCycles = 1.2;
+constexpr double kEntryCycles = 1.5, kStagedEntryCycles = 2;
 constexpr double kRowCycles = 4;
 constexpr double kStageCycles = 4;
-constexpr double kDepthwiseEfficiency = 0.3;  // of the peak
-constexpr double kCopies = 2;                 // a transposing copy beside a plain one
+constexpr double kDepthwiseEfficiency = 0.2;  // of the peak
+constexpr double kCopies = 3;                 // a transposing copy beside a plain one
 
 double vectors(double pixels, const Machine& machine) {
   return std::ceil(pixels / (machine.macs_per_cycle / 2));
@@ -34,7 +34,8 @@ Candidate sparse(const ConvQuery& q, const Machine& machine) {
                outputs = static_cast<double>(q.out_channels);
   const double taps = static_cast<double>(q.window.taps());
   const double tiles = batch * vectors(static_cast<double>(q.out_height * q.out_width), machine);
-  c.cycles = tiles * outputs * (inputs * taps * q.density * kEntryCycles + kRowCycles);
+  const double entry = reads_in_place(q) ? kEntryCycles : kStagedEntryCycles;
+  c.cycles = tiles * outputs * (inputs * taps * q.density * entry + kRowCycles);
   if (!reads_in_place(q)) {
     const double rows = batch * inputs * static_cast<double>(q.window.kernel_w * q.in_height);
     c.cycles += rows * vectors(static_cast<double>(q.out_width), machine) * kStageCycles;

@@ -58,9 +58,9 @@ def mobile_block() -> onnx.ModelProto:
     random = np.random.default_rng(3)
     weights = {
         "w0": random.standard_normal((64, 3, 3, 3)),
-        "w1": random.standard_normal((128, 64, 1, 1)),
-        "w2": random.standard_normal((128, 1, 3, 3)),
-        "w3": random.standard_normal((64, 128, 1, 1)),
+        "w1": random.standard_normal((256, 64, 1, 1)),
+        "w2": random.standard_normal((256, 1, 3, 3)),
+        "w3": random.standard_normal((64, 256, 1, 1)),
         "v": random.standard_normal((64, 5)),
     }
     for name in ("w1", "w3"):
@@ -69,7 +69,7 @@ def mobile_block() -> onnx.ModelProto:
         helper.make_node("Conv", ["x", "w0"], ["a"], "stem", pads=[1, 1, 1, 1]),
         helper.make_node("Conv", ["a", "w1"], ["b"], "expand"),
         helper.make_node("Relu", ["b"], ["c"], "relu"),
-        helper.make_node("Conv", ["c", "w2"], ["d"], "depthwise", pads=[1, 1, 1, 1], group=128),
+        helper.make_node("Conv", ["c", "w2"], ["d"], "depthwise", pads=[1, 1, 1, 1], group=256),
         helper.make_node("Conv", ["d", "w3"], ["e"], "project"),
         helper.make_node("Add", ["e", "a"], ["f"], "sum"),
         helper.make_node("GlobalAveragePool", ["f"], ["g"], "pool"),

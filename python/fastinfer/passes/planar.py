@@ -1,10 +1,10 @@
 """Where tensors lie planar (NCHW, vectorised over pixels): around convolutions of sparse weights, where it pays.
 
 Each node that could work in either layout takes the one that costs least: its own work, plus a copy at every border to
-a node of the other layout. Starting from what each convolution would like best alone, nodes change their minds in turn
-until none gains by it (iterated conditional modes; Besag, On the statistical analysis of dirty pictures, 1986). So a
-depthwise convolution or a sum between two sparse convolutions joins them, and a sparse convolution among dense ones
-stays NHWC if it would not earn back its copies.
+a node of the other layout. Starting from what each convolution would like best alone (and what lies behind it, if that
+costs less than two copies), nodes change their minds in turn until none gains by it (iterated conditional modes; Besag,
+On the statistical analysis of dirty pictures, 1986). So a depthwise convolution or a sum between two sparse
+convolutions joins them, and a sparse convolution among dense ones stays NHWC if it would not earn back its copies.
 """
 
 from __future__ import annotations
@@ -133,7 +133,12 @@ class _Decision:
         self._costs = costs
         self._nodes = [node for node in graph.nodes if node.outputs[0] in work]
         self._readers = graph.consumers()
-        self.planar = {name for name, (nhwc, planar) in work.items() if planar < nhwc}
+        self.planar: set[str] = set()
+        for node in self._nodes:  # behind planar nodes also those that cost less planar than two copies
+            nhwc, planar = work[node.outputs[0]]
+            spared = 2 * self._copy(node.outputs[0]) if node.inputs[0] in self.planar else 0.0
+            if planar < nhwc + spared:
+                self.planar.add(node.outputs[0])
 
     def improve(self) -> bool:
         """Let each node choose anew; whether one changed."""

@@ -1,9 +1,11 @@
 #include "plan/plan.h"
 
 #include <chrono>
+#include <exception>
 
 #include "base/error.h"
 #include "base/fp_mode.h"
+#include "parallel/pool.h"
 
 namespace fi::plan {
 namespace {
@@ -54,28 +56,58 @@ void Plan::return_lease(std::unique_ptr<Lease> lease) const {
   free_leases_.push_back(std::move(lease));
 }
 
+void Plan::run_step(int step, const RunContext& context, const RowRange& rows,
+                    double* seconds) const {
+  const auto start = seconds ? Clock::now() : Clock::time_point{};
+  try {
+    operators_[step]->run(context, rows);
+  } catch (const Error& error) {  // what the data made fail: operators do not know their name
+    throw Error(error.kind(), program_.steps[step].name, error.tensor(), error.what());
+  }
+  if (seconds) seconds[step] += seconds_since(start);
+}
+
 void Plan::run_groups(Lease& lease, double* seconds) const {
   const RunContext context{lease.buffers.data(), lease.scratch_of.data(), threads_};
-  const auto run_step = [&](int step, const RowRange& rows) {
-    const auto start = seconds ? Clock::now() : Clock::time_point{};
-    try {
-      operators_[step]->run(context, rows);
-    } catch (const Error& error) {  // what the data made fail: operators do not know their name
-      throw Error(error.kind(), program_.steps[step].name, error.tensor(), error.what());
-    }
-    if (seconds) seconds[step] += seconds_since(start);
-  };
   for (const PlannedGroup& group : groups_) {
     if (!group.stripes.steps.empty()) {
-      run_stripes(group.stripes, lease.buffers.data(), [&](int position, const RowRange& rows) {
-        run_step(group.steps[position], rows);
-      });
+      run_bands(group, lease, seconds);
       continue;
     }
     for (int step : group.steps) {
-      run_step(step, all_rows(program_.tensors[program_.steps[step].outputs[0]]));
+      run_step(step, context, all_rows(program_.tensors[program_.steps[step].outputs[0]]), seconds);
     }
   }
+}
+
+// A band to a thread; one band alone has all threads in each of its steps.
+void Plan::run_bands(const PlannedGroup& group, Lease& lease, double* seconds) const {
+  const int64_t bands = group.stripes.bands;
+  const size_t steps = program_.steps.size();
+  std::vector<double> spent(seconds ? bands * steps : 0);
+  std::vector<std::exception_ptr> failures(bands);
+  const auto run_band = [&](int worker, int64_t band, int threads) {
+    std::vector<char*> buffers = lease.buffers;
+    const RunContext context{buffers.data(), lease.scratch_of.data() + worker, threads};
+    double* times = seconds ? spent.data() + band * steps : nullptr;
+    try {
+      run_stripes(group.stripes, band, buffers.data(), [&](int position, const RowRange& rows) {
+        run_step(group.steps[position], context, rows, times);
+      });
+    } catch (...) {
+      failures[band] = std::current_exception();
+    }
+  };
+  if (bands == 1) {
+    run_band(0, 0, threads_);
+  } else {
+    parallel_for(threads_, bands, [&](int worker, int64_t band) { run_band(worker, band, 1); });
+  }
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
+  }
+  for (size_t i = 0; i < spent.size(); ++i)
+    seconds[i % steps] += spent[i] / static_cast<double>(bands);
 }
 
 void Plan::run(const std::vector<char*>& inputs, const std::vector<char*>& outputs,

@@ -66,6 +66,8 @@ class Plan {
   std::unique_ptr<Lease> take_lease() const;
   void return_lease(std::unique_ptr<Lease> lease) const;
   void run_groups(Lease& lease, double* seconds) const;
+  void run_step(int step, const RunContext& context, const RowRange& rows, double* seconds) const;
+  void run_bands(const PlannedGroup& group, Lease& lease, double* seconds) const;
 
   Program program_;
   int threads_ = 1;

@@ -1,6 +1,7 @@
 #include "plan/prepare.h"
 
 #include <algorithm>
+#include <set>
 
 #include "base/error.h"
 #include "plan/arena.h"
@@ -166,6 +167,7 @@ class PlanBuilder {
     const int group = plan_->group_of_[number];
     for (const auto& [buffer, bytes] : context_.take_workspaces()) {
       items_.push_back({bytes, group, group, 0});
+      shared_.insert(group);
       plan_->memory_.workspace += align_up(bytes);
     }
     plan_->scratch_per_worker_ =
@@ -217,9 +219,12 @@ class PlanBuilder {
     for (const Group& group : plan_->program_.groups) {
       Plan::PlannedGroup planned;
       planned.steps = group.steps;
-      planned.stripes = plan_stripes(plan_->program_, group, plan_->operators_, &planned.refusal);
+      const int64_t bands =
+          shared_.count(static_cast<int>(plan_->groups_.size())) ? 1 : plan_->threads_;
+      planned.stripes =
+          plan_stripes(plan_->program_, group, plan_->operators_, bands, &planned.refusal);
       for (const StripePlan::Window& window : planned.stripes.windows) {
-        items_[window.buffer].bytes = window.rows * window.row_bytes;
+        items_[window.buffer].bytes = planned.stripes.bands * window.bytes();
       }
       plan_->groups_.push_back(std::move(planned));
     }
@@ -229,6 +234,7 @@ class PlanBuilder {
   std::shared_ptr<Plan> plan_;
   PrepareContext context_;
   std::vector<ArenaItem> items_;  // by buffer number, then workspaces
+  std::set<int> shared_;          // groups whose steps have workspaces, which bands would share
 };
 
 std::shared_ptr<const Plan> prepare(Program program, std::shared_ptr<WeightCache> cache,

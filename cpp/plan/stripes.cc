@@ -10,6 +10,9 @@ namespace {
 
 using Refusal = std::optional<std::string>;
 
+/// Rows of a band below which computing its borders twice costs more than a thread brings.
+constexpr int64_t kLeastBandRows = 4;
+
 Refusal check_step(const Program& program, const Step& step, const Operator& op, int64_t batch) {
   if (!op.striped()) return step.name + " needs its whole input";
   if (step.outputs.size() != 1) return step.name + " has several outputs";
@@ -158,17 +161,37 @@ int64_t rows_needed(const StripePlan& plan, int i, const std::vector<int64_t>& d
   return rows;
 }
 
-// Calls visit(position, rows, done): each row of each step once, image by image; done[i] rows of
-// step i are there.
+// The rows at which a band starts: of the last step its own first one, of the others the first that
+// later ones need.
+std::vector<int64_t> band_start(const StripePlan& plan, int64_t band) {
+  const int count = static_cast<int>(plan.steps.size());
+  std::vector<int64_t> start(count, 0);
+  if (band == 0) return start;
+  start.back() = plan.steps.back().height * band / plan.bands;
+  for (int i = count - 2; i >= 0; --i) {
+    start[i] = plan.steps[i].height;
+    for (const StripePlan::Use& use : plan.steps[i].uses) {
+      const int64_t row = start[use.consumer];
+      const Operator& consumer = *plan.steps[use.consumer].op;
+      start[i] = std::min(start[i], use.halo ? consumer.input_rows(row, row + 1).first : row);
+    }
+  }
+  return start;
+}
+
+// Calls visit(position, rows, done): each row of the band of each step once, image by image; those
+// before done[i] of step i are there, or not needed.
 template <class Visit>
-void for_each_stripe(const StripePlan& plan, Visit&& visit) {
+void for_each_stripe(const StripePlan& plan, int64_t band, Visit&& visit) {
   const int count = static_cast<int>(plan.steps.size());
   const int64_t height = plan.steps.back().height;
-  std::vector<int64_t> done(count), need(count);
+  const int64_t band_end = height * (band + 1) / plan.bands;
+  const std::vector<int64_t> start = band_start(plan, band);
+  std::vector<int64_t> done, need;
   for (int64_t image = 0; image < plan.batch; ++image) {
-    std::fill(done.begin(), done.end(), 0);
-    for (int64_t y = 0; y < height; y += plan.stripe_rows) {
-      const int64_t stripe_end = std::min(y + plan.stripe_rows, height);
+    done = start;
+    for (int64_t y = start.back(); y < band_end; y += plan.stripe_rows) {
+      const int64_t stripe_end = std::min(y + plan.stripe_rows, band_end);
       need.assign(count, 0);
       need.back() = stripe_end;
       for (int i = count - 2; i >= 0; --i)
@@ -198,6 +221,15 @@ int64_t first_needed(const StripePlan& plan, int window, const std::vector<int64
   return first;
 }
 
+// The first row of a window that is made next.
+int64_t first_made(const StripePlan& plan, int window, const std::vector<int64_t>& done) {
+  int64_t first = INT64_MAX;
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    if (plan.steps[i].window == window) first = std::min(first, done[i]);
+  }
+  return first;
+}
+
 int64_t rows_made(const StripePlan& plan, int window, const std::vector<int64_t>& done) {
   int64_t made = 0;
   for (size_t i = 0; i < plan.steps.size(); ++i) {
@@ -208,11 +240,20 @@ int64_t rows_made(const StripePlan& plan, int window, const std::vector<int64_t>
 
 // The most rows that lie between the first still needed and the last just made.
 void measure_windows(StripePlan* plan) {
-  for_each_stripe(*plan, [&](int position, const RowRange& rows, const std::vector<int64_t>& done) {
+  const auto measure = [&](int position, const RowRange& rows, const std::vector<int64_t>& done) {
     const int w = plan->steps[position].window;
     if (w < 0) return;
     const int64_t end = std::max(rows.end, rows_made(*plan, w, done));
     plan->windows[w].rows = std::max(plan->windows[w].rows, end - first_needed(*plan, w, done));
+  };
+  for (int64_t band = 0; band < plan->bands; ++band) for_each_stripe(*plan, band, measure);
+}
+
+// Whether nothing but windows lies between the steps, and only the last one's rows are read after
+// the group: then bands write no row twice.
+bool is_separable(const StripePlan& plan) {
+  return std::all_of(plan.steps.begin(), plan.steps.end() - 1, [](const StripePlan::Step& step) {
+    return step.window >= 0 && !step.complete;
   });
 }
 
@@ -228,7 +269,7 @@ void show(const StripePlan& plan, size_t w, char* base, int64_t image, int64_t f
 }  // namespace
 
 StripePlan plan_stripes(const Program& program, const Group& group,
-                        const std::vector<std::unique_ptr<Operator>>& operators,
+                        const std::vector<std::unique_ptr<Operator>>& operators, int64_t bands,
                         std::string* refusal) {
   if (group.stripe_rows <= 0 || group.steps.size() < 2) return {};
   StripePlan plan;
@@ -237,21 +278,27 @@ StripePlan plan_stripes(const Program& program, const Group& group,
     return {};
   }
   add_windows(program, group, &plan);
+  if (is_separable(plan)) {
+    const int64_t most = plan.steps.back().height / kLeastBandRows;
+    plan.bands = std::clamp<int64_t>(most, 1, std::max<int64_t>(bands, 1));
+  }
   measure_windows(&plan);
   return plan;
 }
 
-void run_stripes(const StripePlan& plan, char** buffers,
+void run_stripes(const StripePlan& plan, int64_t band, char** buffers,
                  const std::function<void(int, const RowRange&)>& run) {
   std::vector<char*> bases;
-  for (const StripePlan::Window& window : plan.windows) bases.push_back(buffers[window.buffer]);
+  for (const StripePlan::Window& window : plan.windows)
+    bases.push_back(buffers[window.buffer] + band * window.bytes());
   std::vector<int64_t> first(plan.windows.size(), 0);  // row at the window's front
   int64_t image = -1;
-  for_each_stripe(plan, [&](int position, const RowRange& rows, const std::vector<int64_t>& done) {
+  const auto visit = [&](int position, const RowRange& rows, const std::vector<int64_t>& done) {
     if (rows.batch_begin != image) {
       image = rows.batch_begin;
       for (size_t w = 0; w < plan.windows.size(); ++w)
-        show(plan, w, bases[w], image, first[w] = 0, buffers);
+        show(plan, w, bases[w], image, first[w] = first_made(plan, static_cast<int>(w), done),
+             buffers);
     }
     const int w = plan.steps[position].window;
     if (w >= 0 && rows.end > first[w] + plan.windows[w].rows) {
@@ -263,8 +310,8 @@ void run_stripes(const StripePlan& plan, char** buffers,
       show(plan, w, bases[w], image, first[w] = keep, buffers);
     }
     run(position, rows);
-  });
-  for (size_t w = 0; w < plan.windows.size(); ++w) buffers[plan.windows[w].buffer] = bases[w];
+  };
+  for_each_stripe(plan, band, visit);
 }
 
 }  // namespace fi::plan

@@ -99,11 +99,12 @@ def test_a_group_that_cannot_be_striped_runs_whole_and_says_why() -> None:
     assert np.array_equal(net.run_plan(plan)[0], wanted[0])
 
 
-def test_profile_times_every_step_of_a_striped_group() -> None:
+@pytest.mark.parametrize("threads", [1, 2])
+def test_profile_times_every_step_of_a_striped_group(threads: int) -> None:
     net = Net()
     first, last = inverted_residual(net)
     net.group(first, last, 3)
-    plan = net.prepare()
+    plan = net.prepare(threads=threads)
     seconds = plan.profile(net.inputs, [np.empty(shape, np.float32) for shape, _ in net.outputs], 4)
     assert seconds.shape == (4, len(net.program.steps))
     assert (seconds > 0).all()
@@ -118,6 +119,8 @@ def test_what_flows_between_steps_takes_a_few_rows() -> None:
     plain = 2 * 6 * 17 * 9 * 4
     expected = [(3 * rows + 63) // 64 * 64, (rows + 63) // 64 * 64, *[(plain + 63) // 64 * 64] * 2]
     assert net.prepare().memory()["unshared_bytes"] == sum(expected)
+    of_windows = expected[0] + expected[1]  # each thread's band of rows has its own
+    assert net.prepare(threads=2).memory()["unshared_bytes"] == sum(expected) + of_windows
 
 
 def test_a_step_that_overwrites_what_an_earlier_one_reads() -> None:

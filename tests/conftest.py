@@ -11,7 +11,7 @@ import pytest
 
 from effort import EMULATED
 
-DIVISOR, FEWEST = 12, 4  # of random examples
+DIVISOR, FEWEST = 20, 3  # of random examples
 ELSEWHERE = os.environ.get("FASTINFER_TEST_ELSEWHERE", "").split()
 if EMULATED:
     sys.modules["onnxruntime"] = None  # type: ignore[assignment]  # importing it now fails

@@ -40,7 +40,8 @@ PROCESSORS = (
         qemu="cortex-a76",
         features=frozenset({"neon", "neon_fp16", "neon_dot"}),
         takes="neon",
-        folders=(*EVERYWHERE, "graph"),
+        folders=(*EVERYWHERE, "graph", "compress"),
+        elsewhere=("scalar",),
     ),
     Processor(
         name="armv8-i8mm",
@@ -48,7 +49,8 @@ PROCESSORS = (
         qemu="max,sve=off,pauth=off,sme=off",
         features=frozenset({"neon", "neon_fp16", "neon_dot", "neon_i8mm", "neon_bf16"}),
         takes="neon",
-        folders=(*EVERYWHERE, "cli", "compress", "models", "passes", "plan"),
+        folders=(*EVERYWHERE, "cli", "models", "passes", "plan"),
+        elsewhere=("scalar",),
     ),
     Processor(
         name="armv9-sve2",

@@ -1,7 +1,7 @@
 """The emulated processors: what each has, and what fastinfer must see and take there.
 
-The kernel tests, whole networks among them, run on every processor; the other folders on one of each architecture, or,
-since they run on the machine itself as well, on an ARM64 processor only.
+The kernel tests, whole networks among them, run on every processor (but see EMULATED_AVX2); the other folders, since
+they run on the machine itself as well, on an ARM64 processor only.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ class Processor:
     takes: str  # the tier of a float32 network's kernels
     folders: tuple[str, ...]  # of tests/; none: only asked what it sees
     elsewhere: tuple[str, ...] = ()  # tiers whose kernels another processor tests
+
+
+# Rows that QEMU 7.2 emulates right. Others fail or crash in its AVX2 (gathers, masked loads) and pass on processors
+# with AVX2, where the ordinary tests run them all.
+EMULATED_AVX2 = ("cpu", "gemm", "huffman", "im2col", "math", "pool", "softmax", "winograd")
 
 
 # pauth slows newer Pythons down seven times, SME makes OpenBLAS complain; neither says anything of fastinfer.
@@ -74,7 +79,7 @@ PROCESSORS = (
         qemu="max",
         features=frozenset({"avx2", "fma", "f16c"}),
         takes="avx2",
-        folders=EVERYWHERE,
+        folders=("demo", "emulated", *(f"kernels/test_{name}.py" for name in EMULATED_AVX2)),
         elsewhere=("scalar",),
     ),
 )

@@ -120,6 +120,23 @@ std::string string_argument(const py::kwargs& kwargs, const char* name, const ch
   return cast_argument(kwargs, name, std::string(fallback));
 }
 
+std::vector<int64_t> ints_argument(const py::kwargs& kwargs, const char* name, size_t count,
+                                   int64_t fallback) {
+  const py::object value = optional_argument(kwargs, name);
+  if (value.is_none()) return std::vector<int64_t>(count, fallback);
+  std::vector<int64_t> out;
+  for (const py::handle item : value.cast<py::sequence>()) out.push_back(item.cast<int64_t>());
+  if (out.size() != count) {
+    throw Error(ErrorKind::attribute, std::string(name) + " has the wrong length");
+  }
+  return out;
+}
+
+py::array_t<double> double_argument(const py::kwargs& kwargs, const char* name) {
+  return py::array_t<double, py::array::c_style | py::array::forcecast>::ensure(
+      argument(kwargs, name));
+}
+
 Activation activation_argument(const py::kwargs& kwargs) {
   Activation activation;
   const std::string name = string_argument(kwargs, "activation", "none");

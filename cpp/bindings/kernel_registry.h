@@ -3,13 +3,12 @@
 //
 // A room's file run_<room>.cc registers its rows in bind_run_<room>:
 //
-//   for each row:  register_kernel(row->info, extras, [row](const py::kwargs& kwargs) -> py::object
-//   { ... }); once:          register_reference("gemm", [](const py::kwargs& kwargs) -> py::object
-//   { ... });  // ref.cc, float64
+//   register_rows(gemm::table(), &run, &extras_of);  // py::object run(const Kernel&, const
+//   kwargs&) register_reference("gemm", &reference);          // ref.cc, float64
 //
 // Both take the same keyword arguments; a run checks shapes and types (fi::Error), then calls
-// exactly that kernel over NumPy arrays. extras are the row's further properties (mr, nr, kr,
-// forms, ...) as a dict.
+// exactly that kernel over NumPy arrays. extras_of(kernel) are the row's further properties (mr,
+// nr, kr, forms, ...) as a dict.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -17,6 +16,7 @@
 
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "base/activation.h"
 #include "base/view.h"
@@ -31,6 +31,16 @@ using RunFn = std::function<py::object(const py::kwargs&)>;
 void register_kernel(const KernelInfo& info, const py::dict& extras, RunFn run);
 void register_reference(const std::string& family, RunFn run);
 
+/// Every row of a room's table: run(row, kwargs), described by extras(row).
+template <class Table, class Run, class Extras>
+void register_rows(const Table& table, Run run, Extras extras) {
+  for (int i = 0; i < table.count; ++i) {
+    const auto* row = table.rows[i];
+    register_kernel(row->info, extras(*row),
+                    [row, run](const py::kwargs& kwargs) { return run(*row, kwargs); });
+  }
+}
+
 /// kwargs[name]; throws Error of kind value if it is missing, or cannot be cast.
 py::object argument(const py::kwargs& kwargs, const char* name);
 /// kwargs[name], or None.
@@ -38,6 +48,12 @@ py::object optional_argument(const py::kwargs& kwargs, const char* name);
 int64_t int_argument(const py::kwargs& kwargs, const char* name, int64_t fallback);
 double float_argument(const py::kwargs& kwargs, const char* name, double fallback);
 std::string string_argument(const py::kwargs& kwargs, const char* name, const char* fallback);
+
+/// kwargs[name], `count` integers; all of them `fallback` if it is absent.
+std::vector<int64_t> ints_argument(const py::kwargs& kwargs, const char* name, size_t count,
+                                   int64_t fallback);
+/// kwargs[name] as a C-contiguous float64 copy, for the references.
+py::array_t<double> double_argument(const py::kwargs& kwargs, const char* name);
 
 /// From activation="clamp", activation_alpha=0.0, activation_beta=6.0; none if absent.
 Activation activation_argument(const py::kwargs& kwargs);

@@ -211,12 +211,7 @@ py::dict extras_of(const codebook::Kernel& kernel) {
 }  // namespace
 
 void bind_run_codebook(py::module_&) {
-  const codebook::Table table = codebook::table();
-  for (int i = 0; i < table.count; ++i) {
-    const codebook::Kernel* row = table.rows[i];
-    register_kernel(row->info, extras_of(*row),
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(codebook::table(), &run, &extras_of);
   register_reference("codebook", &reference);
 }
 

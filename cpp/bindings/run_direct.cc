@@ -1,67 +1,29 @@
 // The rows of the direct room, callable alone. Arguments of run_kernel and run_reference("direct"):
+// those of convolution_arguments.h, a window, and
 //
-//   x            (N, H, W, C) f32, any strides; planar where its channels are not contiguous
-//   w            (O, C, KH, KW) f32, any strides
-//   strides, dilations, pads=(top, left), output_size=(out_height, out_width)
-//   bias         (O,), residual (N, OH, OW, O), activation, activation_alpha, activation_beta
-//   rows         (begin, end) of every output image; all of them if absent
-//   out          (N, OH, OW, O) with contiguous channels, written in place; made if absent
-#include <algorithm>
-
+//   x  of any strides; planar where its channels are not contiguous
+//   w  (O, C, KH, KW) f32, any strides; kernel need not be given
 #include "base/buffer.h"
-#include "bindings/window_argument.h"
+#include "bindings/convolution_arguments.h"
 #include "kernels/direct/direct.h"
 
 namespace fi::bindings {
 namespace {
 
-[[noreturn]] void refuse(const std::string& reason) {
-  throw Error(ErrorKind::shape, "direct: " + reason);
-}
-
-struct Arguments {
-  py::array_t<float> x, w, bias, residual;
-  int64_t out_height, out_width, outputs;
+struct Arguments : ConvolutionArguments {
   Window window;
-  Activation activation;
 
-  explicit Arguments(py::kwargs kwargs)
-      : x(array_argument<float>(kwargs, "x", 4)),
-        w(array_argument<float>(kwargs, "w", 4)),
-        bias(array_argument<float>(kwargs, "bias")),
-        residual(array_argument<float>(kwargs, "residual")),
-        activation(activation_argument(kwargs)) {
-    argument(kwargs, "x");
-    argument(kwargs, "w");
-    argument(kwargs, "output_size");
-    const auto size = ints_argument(kwargs, "output_size", 2, 0);
-    out_height = size[0];
-    out_width = size[1];
-    outputs = w.shape(0);
-    if (out_height < 0 || out_width < 0) refuse("a negative output size");
-    if (w.shape(1) != x.shape(3)) refuse("w is not (O, C, KH, KW)");
+  explicit Arguments(py::kwargs kwargs) : ConvolutionArguments(kwargs, "direct", Layout::nhwc, 4) {
+    if (w.shape(1) != channels) refuse("w is not (O, C, KH, KW)");
     kwargs["kernel"] = py::make_tuple(w.shape(2), w.shape(3));
     window = window_argument(kwargs);
-    if (bias.size() && (bias.ndim() != 1 || bias.shape(0) != outputs)) refuse("bias is not (O,)");
-    if (residual.size()) check_output(residual, "residual");
-  }
-
-  void check_output(const py::array& array, const char* name) const {
-    const int64_t shape[] = {x.shape(0), out_height, out_width, outputs};
-    if (array.ndim() != 4 || !std::equal(shape, shape + 4, array.shape())) {
-      refuse(std::string(name) + " has not the output's shape");
-    }
   }
 };
 
 py::object run(const direct::Kernel& kernel, const py::kwargs& kwargs) {
   const Arguments a(kwargs);
-  py::array_t<float> out = array_argument<float>(kwargs, "out");
-  if (optional_argument(kwargs, "out").is_none())
-    out = py::array_t<float>(
-        {static_cast<int64_t>(a.x.shape(0)), a.out_height, a.out_width, a.outputs});
-  a.check_output(out, "out");
-  const TensorView x = view_of(a.x), w = view_of(a.w);
+  const py::array_t<float> out = a.output(kwargs);
+  const TensorView x = view_of(a.x);
   direct::Convolution convolution{};
   convolution.input = {static_cast<const float*>(x.data),
                        x.shape[0],
@@ -72,19 +34,13 @@ py::object run(const direct::Kernel& kernel, const py::kwargs& kwargs) {
                        x.stride[1],
                        x.stride[2],
                        x.stride[3]};
-  convolution.output = image_of<float>(out, "out");
-  if (a.residual.size()) convolution.residual = image_of<const float>(a.residual, "residual");
-  convolution.bias = a.bias.size() ? a.bias.data() : nullptr;
-  convolution.activation = a.activation;
-  convolution.rows = rows_argument(kwargs, x.shape[0], a.out_height);
-  const bool planar = x.shape[3] > 1 && x.stride[3] != 1;
+  a.fill(convolution, out);
+  convolution.rows = a.rows(kwargs);
+  const bool planar = a.channels > 1 && x.stride[3] != 1;
   const direct::Layer layer =
-      direct::layer_of(kernel, a.window, x.shape[3], a.outputs, a.out_width, planar);
+      direct::layer_of(kernel, a.window, a.channels, a.outputs, a.out_width, planar);
   const AlignedBuffer packed(static_cast<int64_t>(direct::packed_bytes(layer)));
-  direct::pack_weights(
-      layer,
-      {static_cast<const float*>(w.data), w.stride[0], w.stride[1], w.stride[2], w.stride[3]},
-      packed.as<float>());
+  direct::pack_weights(layer, a.weights<direct::WeightView>(), packed.as<float>());
   const AlignedBuffer scratch(static_cast<int64_t>(direct::scratch_bytes(layer)));
   direct::run(layer, convolution, packed.as<float>(), scratch.as<char>());
   return out;
@@ -92,32 +48,26 @@ py::object run(const direct::Kernel& kernel, const py::kwargs& kwargs) {
 
 py::object reference(const py::kwargs& kwargs) {
   const Arguments a(kwargs);
-  const auto x = double_argument(kwargs, "x"), w = double_argument(kwargs, "w");
-  const auto optional = [&](const char* name) {
-    return optional_argument(kwargs, name).is_none() ? py::array_t<double>(0)
-                                                     : double_argument(kwargs, name);
-  };
-  const auto bias = optional("bias"), residual = optional("residual");
-  const direct::Shape shape{x.shape(0),   x.shape(1),  x.shape(2), x.shape(3),
+  const ConvolutionDoubles d(kwargs);
+  auto out = a.new_output<double>();
+  const direct::Shape shape{a.batch,      a.height,    a.width,  a.channels,
                             a.out_height, a.out_width, a.outputs};
-  py::array_t<double> out({shape.batch, a.out_height, a.out_width, a.outputs});
-  direct::reference(shape, a.window, x.data(), w.data(), bias.size() ? bias.data() : nullptr,
-                    residual.size() ? residual.data() : nullptr, a.activation, out.mutable_data());
+  direct::reference(shape, a.window, d.x.data(), d.w.data(), d.bias_data(), d.residual_data(),
+                    a.activation, out.mutable_data());
   return out;
+}
+
+py::dict extras_of(const direct::Kernel& kernel) {
+  py::dict extras;
+  extras["mr"] = kernel.mr;
+  extras["nr"] = kernel.nr;
+  return extras;
 }
 
 }  // namespace
 
 void bind_run_direct(py::module_&) {
-  const direct::Table table = direct::table();
-  for (int i = 0; i < table.count; ++i) {
-    const direct::Kernel* row = table.rows[i];
-    py::dict extras;
-    extras["mr"] = row->mr;
-    extras["nr"] = row->nr;
-    register_kernel(row->info, extras,
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(direct::table(), &run, &extras_of);
   register_reference("direct", &reference);
 }
 

@@ -40,18 +40,14 @@ py::object run_binary(const eltwise::BinaryKernel& kernel, const py::kwargs& kwa
   return argument(kwargs, "y");
 }
 
-using Doubles = py::array_t<double, py::array::c_style | py::array::forcecast>;
-
-Doubles doubles(const py::kwargs& kwargs, const char* name) {
-  return Doubles::ensure(argument(kwargs, name));
-}
+using Doubles = py::array_t<double>;
 
 py::object reference_unary(const std::string& name, const py::kwargs& kwargs) {
   eltwise::Unary function;
   if (!eltwise::unary_from_name(name.c_str(), &function)) {
     throw Error(ErrorKind::attribute, "there is no function '" + name + "'");
   }
-  const Doubles x = doubles(kwargs, "x");
+  const Doubles x = double_argument(kwargs, "x");
   Doubles y(std::vector<py::ssize_t>(x.shape(), x.shape() + x.ndim()));
   const double alpha = float_argument(kwargs, "alpha", 0), beta = float_argument(kwargs, "beta", 0);
   for (py::ssize_t i = 0; i < x.size(); ++i) {
@@ -65,7 +61,7 @@ py::object reference_binary(const std::string& name, const py::kwargs& kwargs) {
   if (!eltwise::binary_from_name(name.c_str(), &function)) {
     throw Error(ErrorKind::attribute, "there is no function '" + name + "'");
   }
-  const Doubles a = doubles(kwargs, "a"), b = doubles(kwargs, "b");
+  const Doubles a = double_argument(kwargs, "a"), b = double_argument(kwargs, "b");
   if (a.size() != b.size()) throw Error(ErrorKind::shape, "operands differ in shape");
   const Activation activation = activation_argument(kwargs);
   Doubles y(std::vector<py::ssize_t>(a.shape(), a.shape() + a.ndim()));
@@ -93,18 +89,10 @@ py::dict extras_of(const Row& row, const char* form) {
 }  // namespace
 
 void bind_run_eltwise(py::module_&) {
-  const eltwise::UnaryTable unary = eltwise::unary_table();
-  for (int i = 0; i < unary.count; ++i) {
-    const auto* row = unary.rows[i];
-    register_kernel(row->info, extras_of(*row, "unary"),
-                    [row](const py::kwargs& kwargs) { return run_unary(*row, kwargs); });
-  }
-  const eltwise::BinaryTable binary = eltwise::binary_table();
-  for (int i = 0; i < binary.count; ++i) {
-    const auto* row = binary.rows[i];
-    register_kernel(row->info, extras_of(*row, "binary"),
-                    [row](const py::kwargs& kwargs) { return run_binary(*row, kwargs); });
-  }
+  register_rows(eltwise::unary_table(), &run_unary,
+                [](const eltwise::UnaryKernel& row) { return extras_of(row, "unary"); });
+  register_rows(eltwise::binary_table(), &run_binary,
+                [](const eltwise::BinaryKernel& row) { return extras_of(row, "binary"); });
   register_reference("eltwise", run_reference);
 }
 

@@ -241,12 +241,7 @@ py::object best_row(const std::string& form, int64_t m, int64_t n, int64_t k,
 }  // namespace
 
 void bind_run_gemm(py::module_& module) {
-  const gemm::Table table = gemm::table();
-  for (int i = 0; i < table.count; ++i) {
-    const gemm::Kernel* row = table.rows[i];
-    register_kernel(row->info, extras_of(*row),
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(gemm::table(), &run, &extras_of);
   register_reference("gemm", &reference);
   module.def("gemm_best_row", &best_row, py::arg("form"), py::arg("m"), py::arg("n"), py::arg("k"),
              py::arg("isa") = "", "Name of the row that the plan takes for a product, or None.");

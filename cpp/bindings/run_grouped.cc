@@ -1,111 +1,55 @@
 // The rows of the grouped room, callable alone. Arguments of run_kernel and
-// run_reference("grouped"):
+// run_reference("grouped"): those of convolution_arguments.h, a window, and
 //
-//   x            (N, H, W, C) f32 with contiguous channels
-//   w            (O, C / groups, kernel_h, kernel_w) f32, C-contiguous
-//   groups, kernel, strides, dilations, pads=(top, left)
-//   output_size  (out_height, out_width)
-//   bias         (O,), residual (N, OH, OW, O), activation, activation_alpha, activation_beta
-//   rows         (begin, end) of every output image; all of them if absent (the others keep what
-//                out holds)
-//   out          (N, OH, OW, O) with contiguous channels, written in place; made if absent
+//   w       (O, C / groups, kernel_h, kernel_w) f32, C-contiguous
+//   groups  1 if absent
 #include "base/buffer.h"
-#include "bindings/window_argument.h"
+#include "bindings/convolution_arguments.h"
 #include "kernels/grouped/grouped.h"
 
 namespace fi::bindings {
 namespace {
 
-[[noreturn]] void refuse(const std::string& reason) {
-  throw Error(ErrorKind::shape, "grouped: " + reason);
-}
-
-struct Arguments {
-  Image<const float> x;
+struct Arguments : ConvolutionArguments {
   Window window;
-  int64_t out_height, out_width, outputs;
-  grouped::Channels channels;
-  py::array_t<float> w, bias, residual;
-  Activation activation;
+  grouped::Channels group;
 
   explicit Arguments(const py::kwargs& kwargs)
-      : x(image_argument<const float>(kwargs, "x")),
-        window(window_argument(kwargs)),
-        w(array_argument<float>(kwargs, "w", 4)),
-        bias(array_argument<float>(kwargs, "bias")),
-        residual(array_argument<float>(kwargs, "residual")),
-        activation(activation_argument(kwargs)) {
-    argument(kwargs, "output_size");
-    const auto size = ints_argument(kwargs, "output_size", 2, 0);
-    out_height = size[0];
-    out_width = size[1];
-    outputs = w.shape(0);
-    if (out_height < 0 || out_width < 0) refuse("a negative output size");
+      : ConvolutionArguments(kwargs, "grouped", Layout::nhwc, 4), window(window_argument(kwargs)) {
     const int64_t groups = int_argument(kwargs, "groups", 1);
-    if (groups < 1 || x.channels < 1 || x.channels % groups || outputs < 1 || outputs % groups)
+    if (groups < 1 || channels < 1 || channels % groups || outputs < 1 || outputs % groups)
       refuse("the groups do not divide the channels");
-    channels = {groups, x.channels / groups, outputs / groups};
-    if (w.shape(1) != channels.inputs || w.shape(2) != window.kernel_h ||
+    group = {groups, channels / groups, outputs / groups};
+    if (w.shape(1) != group.inputs || w.shape(2) != window.kernel_h ||
         w.shape(3) != window.kernel_w || !(w.flags() & py::array::c_style))
       refuse("w is not (O, C / groups, kernel_h, kernel_w), dense");
-    if (bias.size() && (bias.ndim() != 1 || bias.shape(0) != outputs)) refuse("bias is not (O,)");
-    if (residual.size()) check_output(residual, "residual");
-  }
-
-  void check_output(const py::array& array, const char* name) const {
-    const int64_t shape[] = {x.batch, out_height, out_width, outputs};
-    if (array.ndim() != 4 || !std::equal(shape, shape + 4, array.shape())) {
-      refuse(std::string(name) + " has not the output's shape");
-    }
   }
 };
 
 py::object run(const grouped::Kernel& kernel, const py::kwargs& kwargs) {
-  const Arguments arguments(kwargs);
-  if (!grouped::accepts(kernel, arguments.window, arguments.channels)) {
-    throw Error(ErrorKind::unsupported,
-                std::string(kernel.info.name) + " does not take this window or these groups");
-  }
-  py::array_t<float> out = array_argument<float>(kwargs, "out");
-  if (optional_argument(kwargs, "out").is_none()) {
-    out = py::array_t<float>(
-        {arguments.x.batch, arguments.out_height, arguments.out_width, arguments.outputs});
-  }
-  arguments.check_output(out, "out");
+  const Arguments a(kwargs);
+  if (!grouped::accepts(kernel, a.window, a.group)) raise_not_accepted(kernel.info);
+  const py::array_t<float> out = a.output(kwargs);
   grouped::Convolution convolution{};
-  convolution.input = arguments.x;
-  convolution.output = image_of<float>(out, "out");
-  if (arguments.residual.size())
-    convolution.residual = image_of<const float>(arguments.residual, "residual");
-  convolution.window = arguments.window;
-  convolution.groups = arguments.channels.groups;
-  const AlignedBuffer packed(static_cast<int64_t>(
-      grouped::packed_bytes(kernel, arguments.window.taps(), arguments.channels)));
-  grouped::pack(kernel, arguments.w.data(), arguments.window, arguments.channels,
-                packed.as<float>());
+  convolution.input = image_of<const float>(a.x, "x");
+  a.fill(convolution, out);
+  convolution.window = a.window;
+  convolution.groups = a.group.groups;
+  const AlignedBuffer packed(
+      static_cast<int64_t>(grouped::packed_bytes(kernel, a.window.taps(), a.group)));
+  grouped::pack(kernel, a.w.data(), a.window, a.group, packed.as<float>());
   convolution.weights = packed.as<float>();
-  convolution.bias = arguments.bias.size() ? arguments.bias.data() : nullptr;
-  convolution.activation = arguments.activation;
-  kernel.run(convolution, rows_argument(kwargs, arguments.x.batch, arguments.out_height));
+  kernel.run(convolution, a.rows(kwargs));
   return out;
 }
 
 py::object reference(const py::kwargs& kwargs) {
-  const Arguments arguments(kwargs);
-  const auto x = double_argument(kwargs, "x"), w = double_argument(kwargs, "w");
-  const auto optional = [&](const char* name) {
-    return optional_argument(kwargs, name).is_none() ? py::array_t<double>(0)
-                                                     : double_argument(kwargs, name);
-  };
-  const auto bias = optional("bias"), residual = optional("residual");
-  py::array_t<double> out(
-      {arguments.x.batch, arguments.out_height, arguments.out_width, arguments.outputs});
-  const grouped::Shape shape{arguments.x.batch, arguments.x.height, arguments.x.width,
-                             arguments.out_height, arguments.out_width};
-  grouped::reference(shape, arguments.window, arguments.channels, x.data(), w.data(),
-                     bias.size() ? bias.data() : nullptr,
-                     residual.size() ? residual.data() : nullptr, arguments.activation,
-                     out.mutable_data());
+  const Arguments a(kwargs);
+  const ConvolutionDoubles d(kwargs);
+  auto out = a.new_output<double>();
+  const grouped::Shape shape{a.batch, a.height, a.width, a.out_height, a.out_width};
+  grouped::reference(shape, a.window, a.group, d.x.data(), d.w.data(), d.bias_data(),
+                     d.residual_data(), a.activation, out.mutable_data());
   return out;
 }
 
@@ -121,12 +65,7 @@ py::dict extras_of(const grouped::Kernel& kernel) {
 }  // namespace
 
 void bind_run_grouped(py::module_&) {
-  const grouped::Table table = grouped::table();
-  for (int i = 0; i < table.count; ++i) {
-    const grouped::Kernel* row = table.rows[i];
-    register_kernel(row->info, extras_of(*row),
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(grouped::table(), &run, &extras_of);
   register_reference("grouped", &reference);
 }
 

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "bindings/image_argument.h"
 #include "bindings/window_argument.h"
 #include "kernels/im2col/mec.h"
 
@@ -112,12 +113,7 @@ py::array_t<int32_t> offsets(const py::kwargs& kwargs) {
 }  // namespace
 
 void bind_run_im2col(py::module_& module) {
-  const im2col::Table table = im2col::table();
-  for (int i = 0; i < table.count; ++i) {
-    const im2col::Kernel* row = table.rows[i];
-    register_kernel(row->info, py::dict(),
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(im2col::table(), &run, [](const im2col::Kernel&) { return py::dict(); });
   register_reference("im2col", &reference);
   module.def("im2col_offsets", &offsets,
              "Byte offsets (taps, rows) of implicit im2col; -2**31 is the pad row.");

@@ -138,17 +138,16 @@ py::object run(const normalize::Kernel& kernel, const py::kwargs& kwargs) {
   return py::none();
 }
 
+py::dict extras_of(const normalize::Kernel& kernel) {
+  py::dict extras;
+  extras["function"] = kNames[static_cast<int>(kernel.function)];
+  return extras;
+}
+
 }  // namespace
 
 void bind_run_normalize(py::module_&) {
-  const normalize::Table table = normalize::table();
-  for (int i = 0; i < table.count; ++i) {
-    const normalize::Kernel* row = table.rows[i];
-    py::dict extras;
-    extras["function"] = kNames[static_cast<int>(row->function)];
-    register_kernel(row->info, extras,
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(normalize::table(), &run, &extras_of);
   register_reference("normalize", run_reference);
 }
 

@@ -55,18 +55,17 @@ double measure_peak(const std::string& kind_name, int threads, int64_t bytes,
   return peak::measure(*kernel, threads, bytes, seconds);
 }
 
+py::dict extras_of(const peak::Kernel& kernel) {
+  py::dict extras;
+  extras["kind"] = peak::name_of(kernel.kind);
+  extras["units"] = kernel.units;
+  return extras;
+}
+
 }  // namespace
 
 void bind_run_peak(py::module_& module) {
-  const peak::Table table = peak::table();
-  for (int i = 0; i < table.count; ++i) {
-    const peak::Kernel* row = table.rows[i];
-    py::dict extras;
-    extras["kind"] = peak::name_of(row->kind);
-    extras["units"] = row->units;
-    register_kernel(row->info, extras,
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(peak::table(), &run, &extras_of);
   register_reference("peak", run_reference);
   module.def("measure_peak", &measure_peak, py::arg("kind"), py::arg("threads") = 1,
              py::arg("bytes") = 0, py::arg("isa") = "", py::arg("seconds") = 0.02,

@@ -80,17 +80,16 @@ py::object run_reference(const py::kwargs& kwargs) {
   return out;
 }
 
+py::dict extras_of(const pool::Kernel& kernel) {
+  py::dict extras;
+  extras["kind"] = name_of(kernel.kind);
+  return extras;
+}
+
 }  // namespace
 
 void bind_run_pool(py::module_&) {
-  const pool::Table table = pool::table();
-  for (int i = 0; i < table.count; ++i) {
-    const pool::Kernel* row = table.rows[i];
-    py::dict extras;
-    extras["kind"] = name_of(row->kind);
-    register_kernel(row->info, extras,
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(pool::table(), &run, &extras_of);
   register_reference("pool", run_reference);
 }
 

@@ -76,17 +76,16 @@ py::object run_reference(const py::kwargs& kwargs) {
   return out;
 }
 
+py::dict extras_of(const resize::Kernel& kernel) {
+  py::dict extras;
+  extras["function"] = kernel.function == resize::Function::nearest ? "nearest" : "taps";
+  return extras;
+}
+
 }  // namespace
 
 void bind_run_resize(py::module_&) {
-  const resize::Table table = resize::table();
-  for (int i = 0; i < table.count; ++i) {
-    const resize::Kernel* row = table.rows[i];
-    py::dict extras;
-    extras["function"] = row->function == resize::Function::nearest ? "nearest" : "taps";
-    register_kernel(row->info, extras,
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(resize::table(), &run, &extras_of);
   register_reference("resize", run_reference);
 }
 

@@ -39,17 +39,16 @@ py::object run_reference(const py::kwargs& kwargs) {
   return numpy.attr("moveaxis")(y, -1, axis);
 }
 
+py::dict extras_of(const softmax::Kernel& kernel) {
+  py::dict extras;
+  extras["log"] = kernel.log;
+  return extras;
+}
+
 }  // namespace
 
 void bind_run_softmax(py::module_&) {
-  const softmax::Table table = softmax::table();
-  for (int i = 0; i < table.count; ++i) {
-    const softmax::Kernel* row = table.rows[i];
-    py::dict extras;
-    extras["log"] = row->log;
-    register_kernel(row->info, extras,
-                    [row](const py::kwargs& kwargs) { return run(*row, kwargs); });
-  }
+  register_rows(softmax::table(), &run, &extras_of);
   register_reference("softmax", run_reference);
 }
 

@@ -1,8 +1,9 @@
 // The window of a convolution from keyword arguments of run_kernel().
 #pragma once
 
+#include "base/error.h"
 #include "base/window.h"
-#include "bindings/image_argument.h"
+#include "bindings/kernel_registry.h"
 
 namespace fi::bindings {
 

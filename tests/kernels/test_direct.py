@@ -9,18 +9,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convolution_rows import (
+    Arguments,
+    assert_neighbours_untouched,
+    assert_ranges_change_no_bit,
+    assert_refused,
+    each_activation,
+    epilogues,
+    naive,
+)
+from convolution_rows import check as check_row
 from fastinfer import _core
-from guarded import guarded, guarded_start
-from kernel_rows import EPS, F32, LANES, Array, Row, assert_within, rows_of
+from guarded import guarded
+from kernel_rows import F32, LANES, Array, Row, rows_of
 
 USABLE = [row for row in _core.kernels() if row["family"] == "direct" and row["usable"]]
 each_row = rows_of("direct")
-EPILOGUE = ("bias", "residual", "activation", "activation_alpha", "activation_beta")
 
 
 def problem(
     rng: np.random.Generator, size: tuple[int, int], shape: tuple[int, int, int, int], batch: int = 1, **window: Any
-) -> dict[str, Any]:
+) -> Arguments:
     """`shape`: of the weights, OIHW; output_size covers the padding on all sides unless given."""
     axes = zip(
         size, shape[2:], *(window.get(k, d) for k, d in (("strides", (1, 1)), ("dilations", (1, 1)))), strict=True
@@ -40,40 +49,16 @@ def planar(x: Array, place: Any = guarded) -> Array:
     return np.asarray(place(np.ascontiguousarray(x.transpose(0, 3, 1, 2)))).transpose(0, 2, 3, 1)
 
 
-def tolerance(arguments: dict[str, Any], expected: Array) -> Array:
-    """(K + 4) eps times the sum of the terms' magnitudes, whatever the order; an activation's slope is at most 1.2."""
-    terms = {k: abs(v) if k in ("x", "w") else v for k, v in arguments.items() if k not in EPILOGUE}
-    terms |= {k: abs(arguments[k]) for k in ("bias", "residual") if k in arguments}
-    k = arguments["w"][0].size
-    return np.asarray(1.2 * (k + 4) * EPS * _core.run_reference("direct", **terms) + 1e-6 * abs(expected))
-
-
-def check(row: Row, arguments: dict[str, Any]) -> Array:
+def check(row: Row, arguments: Arguments) -> Array:
     """Interleaved and planar; returns the former."""
-    expected = _core.run_reference("direct", **arguments)
-    limit = tolerance(arguments, expected)
-    out = _core.run_kernel(row["name"], **arguments)
-    assert_within(out, expected, limit)
-    assert_within(_core.run_kernel(row["name"], **(arguments | {"x": planar(arguments["x"])})), expected, limit)
-    return np.asarray(out)
-
-
-def naive(arguments: dict[str, Any]) -> Array:
-    x, w = arguments["x"].astype(float), arguments["w"].astype(float)
-    (top, left), (height, width) = arguments["pads"], arguments["output_size"]
-    (down, across), (dy, dx) = arguments["strides"], arguments["dilations"]
-    y = np.zeros((x.shape[0], height, width, w.shape[0]))
-    for oy, ox, i, j in np.ndindex(height, width, *w.shape[2:]):
-        at, column = oy * down - top + i * dy, ox * across - left + j * dx
-        if 0 <= at < x.shape[1] and 0 <= column < x.shape[2]:
-            y[:, oy, ox] += x[:, at, column] @ w[:, :, i, j].T
-    return y
+    check_row(row, arguments | {"x": planar(arguments["x"])})
+    return check_row(row, arguments)
 
 
 def test_the_reference_is_the_convolution() -> None:
-    window: dict[str, Any] = {"pads": (2, 1), "strides": (2, 3), "dilations": (1, 2)}
+    window: Arguments = {"pads": (2, 1), "strides": (2, 3), "dilations": (1, 2)}
     arguments = problem(np.random.default_rng(0), (7, 9), (2, 3, 3, 2), 2, **window)
-    assert np.allclose(_core.run_reference("direct", **arguments), naive(arguments), rtol=0, atol=1e-13)
+    assert np.allclose(_core.run_reference("direct", **arguments), naive("direct", arguments), rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize(
@@ -81,7 +66,7 @@ def test_the_reference_is_the_convolution() -> None:
 )
 @each_row
 def test_first_layers(row: Row, kernel: int, stride: int, pad: int) -> None:
-    window: dict[str, Any] = {"pads": (pad, pad), "strides": (stride, stride)}
+    window: Arguments = {"pads": (pad, pad), "strides": (stride, stride)}
     check(row, problem(np.random.default_rng(1), (33, 61), (24, 3, kernel, kernel), **window))
 
 
@@ -101,56 +86,25 @@ def test_outputs_and_channels_around_the_vector(row: Row) -> None:
         check(row, problem(rng, (4, 5), (6, channels, 3, 2), pads=(1, 1)))
 
 
-@pytest.mark.parametrize(
-    ("activation", "alpha", "beta"),
-    [("none", 0, 0), ("clamp", 0, 6), ("hard_swish", 0, 0), ("silu", 0, 0), ("leaky_relu", 0.1, 0)],
-)
+@each_activation
 @each_row
 def test_epilogue(row: Row, activation: str, alpha: float, beta: float) -> None:
     rng, outputs = np.random.default_rng(4), 3 * LANES[row["tier"]] + 3
-    for use in ((), ("bias",), ("residual",), ("bias", "residual")):
-        arguments = problem(rng, (4, 15), (outputs, 3, 3, 3), 2, pads=(1, 1), strides=(2, 1))
-        arguments |= {"activation": activation, "activation_alpha": alpha, "activation_beta": beta}
-        if "bias" in use:
-            arguments["bias"] = guarded(rng.standard_normal(outputs).astype(F32))
-        if "residual" in use:
-            arguments["residual"] = guarded(rng.standard_normal((2, 2, 15, outputs)).astype(F32))
+    plain = problem(rng, (4, 15), (outputs, 3, 3, 3), 2, pads=(1, 1), strides=(2, 1))
+    for arguments in epilogues(row, rng, plain, activation, alpha, beta):
         check(row, arguments)
 
 
 @each_row
 def test_ranges_of_rows_change_no_bit(row: Row) -> None:
     arguments = problem(np.random.default_rng(5), (23, 17), (9, 3, 5, 5), 2, pads=(2, 2), strides=(2, 2))
-    arguments["activation"] = "silu"
-    whole = _core.run_kernel(row["name"], **arguments)
-    parts = np.full_like(whole, np.nan)
-    for begin, end in ((0, 1), (1, 1), (1, 5), (5, 12)):
-        _core.run_kernel(row["name"], **arguments, rows=(begin, end), out=parts)
-        assert np.all(np.isnan(parts[:, end:]))
-    assert np.array_equal(whole, parts)
+    assert_ranges_change_no_bit(row, arguments | {"activation": "silu"}, ((0, 1), (1, 1), (1, 5), (5, 12)))
 
 
 @each_row
 def test_neighbours_are_neither_read_nor_written(row: Row) -> None:
-    """x, residual and out are slices of arrays full of NaN, between pages that cannot be accessed."""
     outputs = 2 * LANES[row["tier"]] + 3
-    arguments = problem(np.random.default_rng(6), (5, 14), (outputs, 3, 3, 3), pads=(1, 1))
-    ones = np.ones((1, 5, 14, outputs), F32)
-    expected = check(row, arguments | {"residual": ones})
-    for place in (guarded, guarded_start):
-        for margin in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 2, 3)):
-            cut = (slice(None), *(slice(k, -k or None) for k in margin))
-
-            def inside(array: Array, cut: Any = cut, place: Any = place, margin: Any = margin) -> Array:
-                wide = np.full(np.add(array.shape, (0, *np.multiply(margin, 2))), np.nan, F32)
-                wide[cut] = array
-                return np.asarray(place(wide)[cut])
-
-            views = {"x": inside(arguments["x"]), "residual": inside(ones)}
-            wide = place(np.full(np.add(ones.shape, (0, *np.multiply(margin, 2))), np.nan, F32))
-            _core.run_kernel(row["name"], **(arguments | views), out=wide[cut])
-            assert np.array_equal(wide[cut], expected)
-            assert np.count_nonzero(np.isfinite(wide)) == expected.size
+    assert_neighbours_untouched(row, problem(np.random.default_rng(6), (5, 14), (outputs, 3, 3, 3), pads=(1, 1)))
 
 
 @each_row
@@ -163,7 +117,7 @@ def test_pixels_that_no_output_reads_do_not_matter(row: Row) -> None:
 
 
 @st.composite
-def convolutions(draw: st.DrawFn) -> dict[str, Any]:
+def convolutions(draw: st.DrawFn) -> Arguments:
     pair = st.tuples(st.integers(1, 3), st.integers(1, 3))
     kernel = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
     window = {"strides": draw(pair), "dilations": draw(pair)}
@@ -179,14 +133,12 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=100, deadline=None)
 @given(convolutions(), st.sampled_from(USABLE))
-def test_any_convolution(arguments: dict[str, Any], row: Row) -> None:
+def test_any_convolution(arguments: Arguments, row: Row) -> None:
     check(row, arguments)
 
 
 def test_bad_arguments() -> None:
     arguments = problem(np.random.default_rng(8), (3, 3), (5, 4, 3, 3), pads=(1, 1))
-    for change in ({"w": np.zeros((5, 3, 3, 3), F32)}, {"bias": np.zeros(4, F32)},
-                   {"residual": np.zeros((1, 3, 3, 4), F32)}):  # fmt: skip
-        with pytest.raises(_core.CoreError) as error:
-            _core.run_kernel(USABLE[0]["name"], **(arguments | change))
-        assert error.value.kind == "shape"
+    changes = ({"w": np.zeros((5, 3, 3, 3), F32)}, {"bias": np.zeros(4, F32)},
+               {"residual": np.zeros((1, 3, 3, 4), F32)})  # fmt: skip
+    assert_refused(USABLE[0], arguments, "shape", *changes)

@@ -6,18 +6,24 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convolution_rows import (
+    Arguments,
+    assert_neighbours_untouched,
+    assert_ranges_change_no_bit,
+    assert_refused,
+    each_activation,
+    epilogues,
+    naive,
+)
+from convolution_rows import check as check_row
 from fastinfer import _core
-from guarded import guarded, guarded_start
-from kernel_rows import LANES, rows_of
+from guarded import guarded
+from kernel_rows import F32, LANES, Array, Row, rows_of
 
-Array = npt.NDArray[Any]
-Row = dict[str, Any]
-F32 = np.float32
 UNIT_ROUNDOFF = 2.0**-24
 PLAIN = ("x", "w", "groups", "dilations", "pads", "output_size")
 USABLE = [row for row in _core.kernels() if row["family"] == "fft" and row["usable"]]
@@ -28,7 +34,7 @@ def problem(
     rng: np.random.Generator, size: tuple[int, int], inputs: int, outputs: int, kernel: tuple[int, int] = (5, 5),
     output_size: tuple[int, int] | None = None, pads: tuple[int, int] = (2, 2), batch: int = 1, groups: int = 1,
     dilations: tuple[int, int] = (1, 1),
-) -> dict[str, Any]:  # fmt: skip
+) -> Arguments:  # fmt: skip
     return {
         "x": guarded(rng.standard_normal((batch, *size, inputs)).astype(F32)),
         "w": rng.standard_normal((outputs, inputs // groups, *kernel)).astype(F32),
@@ -47,7 +53,7 @@ def bounds(t: int, inputs: int) -> dict[str, float]:
     return dict(_core.run_reference("fft_bounds", t=t, inputs=inputs))
 
 
-def tolerance(row: Row, arguments: dict[str, Any], expected: Array) -> Array:
+def tolerance(row: Row, arguments: Arguments, expected: Array) -> Array:
     """n u times the norms of each tile (bound.cc), and the epilogue's own roundings: a sum of up to three terms, and an
     activation within a few last places whose slope is at most 1.2.
     """
@@ -57,26 +63,8 @@ def tolerance(row: Row, arguments: dict[str, Any], expected: Array) -> Array:
     return np.asarray(1.2 * (n / (1 - n) * terms + 4 * UNIT_ROUNDOFF * (terms + added)) + 1e-6 * np.abs(expected))
 
 
-def check(row: Row, arguments: dict[str, Any], **extra: Any) -> Array:
-    expected = _core.run_reference("fft", **arguments)
-    out = np.asarray(_core.run_kernel(row["name"], **arguments, **extra))
-    error = np.abs(out - expected)
-    assert np.all(error <= tolerance(row, arguments, expected)), f"{error.max()}"
-    return out
-
-
-def naive(arguments: dict[str, Any]) -> Array:
-    x, w = arguments["x"].astype(float), arguments["w"].astype(float)
-    (top, left), (height, width) = arguments["pads"], arguments["output_size"]
-    (down, across), groups = arguments["dilations"], arguments["groups"]
-    inputs, outputs = w.shape[1], w.shape[0] // groups
-    y = np.zeros((x.shape[0], height, width, w.shape[0]))
-    for oy, ox, i, j, g in np.ndindex(height, width, *w.shape[2:], groups):
-        row, column = oy - top + i * down, ox - left + j * across
-        if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
-            filters = slice(g * outputs, (g + 1) * outputs)
-            y[:, oy, ox, filters] += x[:, row, column, g * inputs : (g + 1) * inputs] @ w[filters, :, i, j].T
-    return y
+def check(row: Row, arguments: Arguments, **extra: Any) -> Array:
+    return check_row(row, arguments, tolerance, **extra)
 
 
 @pytest.mark.parametrize(("groups", "dilations"), [(1, (1, 1)), (2, (2, 1)), (4, (1, 3))])
@@ -84,7 +72,7 @@ def test_the_reference_is_the_convolution(groups: int, dilations: tuple[int, int
     arguments = problem(
         np.random.default_rng(0), (6, 7), 4, 8, (3, 2), (5, 4), (2, 0), batch=2, groups=groups, dilations=dilations
     )
-    assert np.allclose(_core.run_reference("fft", **arguments), naive(arguments), rtol=0, atol=1e-13)
+    assert np.allclose(_core.run_reference("fft", **arguments), naive("fft", arguments), rtol=0, atol=1e-13)
 
 
 @each_row
@@ -165,22 +153,13 @@ def test_several_blocks(row: Row) -> None:
         check(row, problem(rng, (1, tiles * m), 2, 3))
 
 
-@pytest.mark.parametrize(
-    ("activation", "alpha", "beta"),
-    [("none", 0, 0), ("clamp", 0, 6), ("hard_swish", 0, 0), ("silu", 0, 0), ("leaky_relu", 0.1, 0)],
-)
+@each_activation
 @each_row
 def test_epilogue(row: Row, activation: str, alpha: float, beta: float) -> None:
     rng = np.random.default_rng(9)
-    size = (3, outputs_of_tile(row) + 2)
     for groups in (1, 19):
-        for use_bias, use_residual in ((True, False), (False, True), (True, True)):
-            arguments = problem(rng, size, 19, 19, batch=2, groups=groups)
-            arguments |= {"activation": activation, "activation_alpha": alpha, "activation_beta": beta}
-            if use_bias:
-                arguments["bias"] = guarded(rng.standard_normal(19).astype(F32))
-            if use_residual:
-                arguments["residual"] = guarded(rng.standard_normal((2, *size, 19)).astype(F32))
+        plain = problem(rng, (3, outputs_of_tile(row) + 2), 19, 19, batch=2, groups=groups)
+        for arguments in epilogues(row, rng, plain, activation, alpha, beta):
             check(row, arguments)
 
 
@@ -190,36 +169,14 @@ def test_ranges_of_rows_change_no_bit(row: Row, groups: int) -> None:
     m = outputs_of_tile(row)
     arguments = problem(np.random.default_rng(10), (2 * m + 1, m + 1), 18, 18, batch=2, groups=groups)
     arguments["activation"] = "silu"
-    whole = _core.run_kernel(row["name"], **arguments)
-    parts = np.full_like(whole, np.nan)
-    for begin, end in ((0, 1), (1, 1), (1, m + 1), (m + 1, 2 * m + 1)):
-        _core.run_kernel(row["name"], **arguments, rows=(begin, end), out=parts)
-        assert np.all(np.isnan(parts[:, end:]))
-    assert np.array_equal(whole, parts)
+    assert_ranges_change_no_bit(row, arguments, ((0, 1), (1, 1), (1, m + 1), (m + 1, 2 * m + 1)))
 
 
 @pytest.mark.parametrize("groups", [1, 17])
 @each_row
 def test_neighbours_are_neither_read_nor_written(row: Row, groups: int) -> None:
-    """x, residual and out are channel slices, column slices and row slices of arrays full of NaN."""
     size = (3, outputs_of_tile(row) + 1)
-    arguments = problem(np.random.default_rng(11), size, 17, 17, groups=groups)
-    ones = np.ones((1, *size, 17), F32)
-    expected = check(row, arguments | {"residual": ones})
-    for place in (guarded, guarded_start):
-        for margin in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 2, 3)):
-            cut = (slice(None), *(slice(k, -k or None) for k in margin))
-
-            def inside(array: Array, cut: Any = cut, place: Any = place, margin: Any = margin) -> Array:
-                wide = np.full(np.add(array.shape, (0, *np.multiply(margin, 2))), np.nan, F32)
-                wide[cut] = array
-                return np.asarray(place(wide)[cut])
-
-            views = {"x": inside(arguments["x"]), "residual": inside(ones)}
-            wide = place(np.full(np.add(ones.shape, (0, *np.multiply(margin, 2))), np.nan, F32))
-            _core.run_kernel(row["name"], **(arguments | views), out=wide[cut])
-            assert np.array_equal(wide[cut], expected)
-            assert np.count_nonzero(np.isfinite(wide)) == expected.size
+    assert_neighbours_untouched(row, problem(np.random.default_rng(11), size, 17, 17, groups=groups), tolerance)
 
 
 @each_row
@@ -233,7 +190,7 @@ def test_pixels_that_no_output_reads_are_not_read(row: Row) -> None:
 
 
 @st.composite
-def convolutions(draw: st.DrawFn) -> dict[str, Any]:
+def convolutions(draw: st.DrawFn) -> Arguments:
     size, output_size = ((draw(st.integers(1, 14)), draw(st.integers(1, 14))) for _ in range(2))
     groups = draw(st.sampled_from((1, 1, 2, 5)))
     inputs, outputs = (groups * draw(st.integers(1, 5)) for _ in range(2))
@@ -247,7 +204,7 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=60, deadline=None)
 @given(convolutions(), st.sampled_from(USABLE))
-def test_any_convolution(arguments: dict[str, Any], row: Row) -> None:
+def test_any_convolution(arguments: Arguments, row: Row) -> None:
     check(row, arguments)
 
 
@@ -268,7 +225,7 @@ def test_the_expectation_is_near(t: int) -> None:
 def test_bad_arguments() -> None:
     arguments = problem(np.random.default_rng(14), (3, 3), 4, 6)
     row = next(row for row in USABLE if row["t"] == 8)
-    changes: tuple[dict[str, Any], ...] = (
+    changes: tuple[Arguments, ...] = (
         {"w": np.zeros((6, 3, 5, 5), F32)},
         {"w": np.zeros((6, 4, 9, 5), F32)},
         {"groups": 4},
@@ -276,7 +233,4 @@ def test_bad_arguments() -> None:
         {"residual": np.zeros((1, 3, 3, 4), F32)},
         {"dilations": (3, 1)},
     )
-    for change in changes:
-        with pytest.raises(_core.CoreError) as error:
-            _core.run_kernel(row["name"], **(arguments | change))
-        assert error.value.kind == "shape"
+    assert_refused(row, arguments, "shape", *changes)

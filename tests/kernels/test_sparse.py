@@ -5,18 +5,24 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convolution_rows import (
+    Arguments,
+    assert_neighbours_untouched,
+    assert_ranges_change_no_bit,
+    assert_refused,
+    each_activation,
+    epilogues,
+    naive,
+)
+from convolution_rows import check as check_row
 from fastinfer import _core
-from guarded import guarded, guarded_start
-from kernel_rows import rows_of
+from guarded import guarded
+from kernel_rows import F32, Array, Row, rows_of
 
-Array = npt.NDArray[Any]
-Row = dict[str, Any]
-F32 = np.float32
 UNIT_ROUNDOFF = 2.0**-24
 USABLE = [row for row in _core.kernels() if row["family"] == "sparse" and row["usable"]]
 each_row = rows_of("sparse")
@@ -26,7 +32,7 @@ def problem(
     rng: np.random.Generator, size: tuple[int, int], inputs: int, outputs: int, kernel: tuple[int, int] = (1, 1),
     density: float = 0.3, batch: int = 1, strides: tuple[int, int] = (1, 1), dilations: tuple[int, int] = (1, 1),
     pads: tuple[int, int] = (0, 0), output_size: tuple[int, int] | None = None,
-) -> dict[str, Any]:  # fmt: skip
+) -> Arguments:  # fmt: skip
     w = rng.standard_normal((outputs, inputs, *kernel)).astype(F32)
     w[rng.random(w.shape) >= density] = 0
     return {
@@ -40,7 +46,7 @@ def problem(
     }
 
 
-def tolerance(arguments: dict[str, Any], expected: Array) -> Array:
+def tolerance(row: Row, arguments: Arguments, expected: Array) -> Array:
     """A chain of n products, a bias and a residual: (n + 2) u / (1 - (n + 2) u) times the sum of the terms' sizes; then
     an activation within a few last places whose slope is at most 1.2.
     """
@@ -51,29 +57,13 @@ def tolerance(arguments: dict[str, Any], expected: Array) -> Array:
     return np.asarray(1.2 * (n / (1 - n) * terms) + 1e-6 * np.abs(expected) + 2.0**-140)
 
 
-def check(row: Row, arguments: dict[str, Any], **extra: Any) -> Array:
-    expected = _core.run_reference("sparse", **arguments)
-    out = np.asarray(_core.run_kernel(row["name"], **arguments, **extra))
-    error = np.abs(out - expected)
-    assert np.all(error <= tolerance(arguments, expected)), f"{error.max()}"
-    return out
-
-
-def naive(arguments: dict[str, Any]) -> Array:
-    x, w = arguments["x"].astype(float), arguments["w"].astype(float)
-    (top, left), (height, width) = arguments["pads"], arguments["output_size"]
-    y = np.zeros((x.shape[0], w.shape[0], height, width))
-    for oy, ox, i, j in np.ndindex(height, width, *w.shape[2:]):
-        row = oy * arguments["strides"][0] - top + i * arguments["dilations"][0]
-        column = ox * arguments["strides"][1] - left + j * arguments["dilations"][1]
-        if 0 <= row < x.shape[2] and 0 <= column < x.shape[3]:
-            y[:, :, oy, ox] += x[:, :, row, column] @ w[:, :, i, j].T
-    return y
+def check(row: Row, arguments: Arguments, **extra: Any) -> Array:
+    return check_row(row, arguments, tolerance, **extra)
 
 
 def test_the_reference_is_the_convolution() -> None:
     arguments = problem(np.random.default_rng(0), (5, 6), 3, 2, (3, 2), 1, 2, (2, 1), (1, 2), (1, 2), (3, 5))
-    assert np.allclose(_core.run_reference("sparse", **arguments), naive(arguments), rtol=0, atol=1e-13)
+    assert np.allclose(_core.run_reference("sparse", **arguments), naive("sparse", arguments), rtol=0, atol=1e-13)
 
 
 @each_row
@@ -136,22 +126,13 @@ def test_windows(row: Row, kernel: Any, strides: Any, dilations: Any, pads: Any,
     check(row, problem(rng, (9, 11), 6, 7, kernel, 0.5, 2, strides, dilations, pads, output_size))
 
 
-@pytest.mark.parametrize(
-    ("activation", "alpha", "beta"),
-    [("none", 0, 0), ("clamp", 0, 6), ("hard_swish", 0, 0), ("silu", 0, 0), ("leaky_relu", 0.1, 0)],
-)
+@each_activation
 @each_row
 def test_epilogue(row: Row, activation: str, alpha: float, beta: float) -> None:
     rng = np.random.default_rng(6)
-    for use_bias in (False, True):
-        for use_residual in (False, True):
-            arguments = problem(rng, (5, 9), 3, 19, (3, 3), 0.4, 2, pads=(1, 1))
-            arguments |= {"activation": activation, "activation_alpha": alpha, "activation_beta": beta}
-            if use_bias:
-                arguments["bias"] = guarded(rng.standard_normal(19).astype(F32))
-            if use_residual:
-                arguments["residual"] = guarded(rng.standard_normal((2, 19, 5, 9)).astype(F32))
-            check(row, arguments)
+    plain = problem(rng, (5, 9), 3, 19, (3, 3), 0.4, 2, pads=(1, 1))
+    for arguments in epilogues(row, rng, plain, activation, alpha, beta):
+        check(row, arguments)
 
 
 @pytest.mark.parametrize(("kernel", "strides"), [((1, 1), (1, 1)), ((3, 3), (1, 1)), ((3, 3), (2, 2))])
@@ -164,36 +145,15 @@ def test_ranges_of_rows_and_panels_change_no_bit(row: Row, kernel: Any, strides:
     arguments["activation"] = "silu"
     whole = check(row, arguments)
     assert np.array_equal(whole, _core.run_kernel(row["name"], **arguments, threads=3))
-    parts = np.full_like(whole, np.nan)
-    for begin, end in ((0, 1), (1, 1), (1, 4), (4, 7)):
-        _core.run_kernel(row["name"], **arguments, rows=(begin, end), out=parts)
-        assert np.all(np.isnan(parts[:, :, end:]))
-    assert np.array_equal(whole, parts)
+    assert_ranges_change_no_bit(row, arguments)
 
 
 @pytest.mark.parametrize("kernel", [(1, 1), (3, 3)])
 @each_row
 def test_neighbours_are_neither_read_nor_written(row: Row, kernel: Any) -> None:
-    """x, residual and out are slices of channels, rows and columns of arrays full of NaN."""
-    outputs, size = 6, (5, row["lanes"] + 2)
-    pad = kernel[0] // 2
-    arguments = problem(np.random.default_rng(8), size, 7, outputs, kernel, pads=(pad, pad))
-    ones = np.ones((1, outputs, *size), F32)
-    expected = check(row, arguments | {"residual": ones})
-    for place in (guarded, guarded_start):
-        for margin in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 2, 3)):
-            cut = (slice(None), *(slice(k, -k or None) for k in margin))
-
-            def inside(array: Array, cut: Any = cut, place: Any = place, margin: Any = margin) -> Array:
-                wide = np.full(np.add(array.shape, (0, *np.multiply(margin, 2))), np.nan, F32)
-                wide[cut] = array
-                return np.asarray(place(wide)[cut])
-
-            views = {"x": inside(arguments["x"]), "residual": inside(ones)}
-            wide = place(np.full(np.add(ones.shape, (0, *np.multiply(margin, 2))), np.nan, F32))
-            _core.run_kernel(row["name"], **(arguments | views), out=wide[cut])
-            assert np.array_equal(wide[cut], expected)
-            assert np.count_nonzero(np.isfinite(wide)) == expected.size
+    pads = (kernel[0] // 2,) * 2
+    arguments = problem(np.random.default_rng(8), (5, row["lanes"] + 2), 7, 6, kernel, pads=pads)
+    assert_neighbours_untouched(row, arguments, tolerance)
 
 
 @pytest.mark.parametrize(("strides", "output_size"), [((1, 1), (3, 5)), ((2, 2), (3, 3)), ((3, 3), (2, 2))])
@@ -212,7 +172,7 @@ def test_pixels_that_no_output_reads_are_not_read(row: Row, strides: Any, output
 
 
 @st.composite
-def convolutions(draw: st.DrawFn) -> dict[str, Any]:
+def convolutions(draw: st.DrawFn) -> Arguments:
     size, output_size, kernel, strides, dilations = (
         (draw(st.integers(1, most)), draw(st.integers(1, most))) for most in (14, 14, 4, 3, 3)
     )
@@ -225,14 +185,12 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=100, deadline=None)
 @given(convolutions(), st.sampled_from(USABLE), st.integers(1, 4))
-def test_any_convolution(arguments: dict[str, Any], row: Row, threads: int) -> None:
+def test_any_convolution(arguments: Arguments, row: Row, threads: int) -> None:
     check(row, arguments, threads=threads)
 
 
 def test_bad_arguments() -> None:
     arguments = problem(np.random.default_rng(11), (3, 3), 4, 5)
-    for change in ({"w": np.zeros((5, 3, 1, 1), F32)}, {"w": np.zeros((5, 4, 1, 2), F32)},
-                   {"bias": np.zeros(4, F32)}, {"residual": np.zeros((1, 4, 3, 3), F32)}):  # fmt: skip
-        with pytest.raises(_core.CoreError) as error:
-            _core.run_kernel(USABLE[0]["name"], **(arguments | change))
-        assert error.value.kind == "shape"
+    changes = ({"w": np.zeros((5, 3, 1, 1), F32)}, {"w": np.zeros((5, 4, 1, 2), F32)},
+               {"bias": np.zeros(4, F32)}, {"residual": np.zeros((1, 4, 3, 3), F32)})  # fmt: skip
+    assert_refused(USABLE[0], arguments, "shape", *changes)

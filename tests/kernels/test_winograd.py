@@ -6,18 +6,24 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from convolution_rows import (
+    Arguments,
+    assert_neighbours_untouched,
+    assert_ranges_change_no_bit,
+    assert_refused,
+    each_activation,
+    epilogues,
+    naive,
+)
+from convolution_rows import check as check_row
 from fastinfer import _core
-from guarded import guarded, guarded_start
-from kernel_rows import rows_of
+from guarded import guarded
+from kernel_rows import F32, Array, Row, rows_of
 
-Array = npt.NDArray[Any]
-Row = dict[str, Any]
-F32 = np.float32
 UNIT_ROUNDOFF = 2.0**-24
 USABLE = [row for row in _core.kernels() if row["family"] == "winograd" and row["usable"]]
 each_row = rows_of("winograd")
@@ -26,7 +32,7 @@ each_row = rows_of("winograd")
 def problem(
     rng: np.random.Generator, size: tuple[int, int], inputs: int, outputs: int,
     output_size: tuple[int, int] | None = None, pads: tuple[int, int] = (1, 1), batch: int = 1,
-) -> dict[str, Any]:  # fmt: skip
+) -> Arguments:  # fmt: skip
     return {
         "x": guarded(rng.standard_normal((batch, *size, inputs)).astype(F32)),
         "w": rng.standard_normal((outputs, inputs, 3, 3)).astype(F32),
@@ -39,7 +45,7 @@ def bounds(m: int, inputs: int) -> dict[str, float]:
     return dict(_core.run_reference("winograd_bounds", m=m, inputs=inputs))
 
 
-def tolerance(row: Row, arguments: dict[str, Any], expected: Array) -> Array:
+def tolerance(row: Row, arguments: Arguments, expected: Array) -> Array:
     """n u times the magnitude of the terms (bound.cc), and the epilogue's own roundings: a sum of up to three terms,
     and an activation within a few last places whose slope is at most 1.2.
     """
@@ -50,28 +56,13 @@ def tolerance(row: Row, arguments: dict[str, Any], expected: Array) -> Array:
     return np.asarray(1.2 * (n / (1 - n) * terms + 4 * UNIT_ROUNDOFF * (terms + added)) + 1e-6 * np.abs(expected))
 
 
-def check(row: Row, arguments: dict[str, Any], **extra: Any) -> Array:
-    expected = _core.run_reference("winograd", **arguments)
-    out = np.asarray(_core.run_kernel(row["name"], **arguments, **extra))
-    error = np.abs(out - expected)
-    assert np.all(error <= tolerance(row, arguments, expected)), f"{error.max()}"
-    return out
-
-
-def naive(arguments: dict[str, Any]) -> Array:
-    x, w = arguments["x"].astype(float), arguments["w"].astype(float)
-    (top, left), (height, width) = arguments["pads"], arguments["output_size"]
-    y = np.zeros((x.shape[0], height, width, w.shape[0]))
-    for oy, ox, i, j in np.ndindex(height, width, 3, 3):
-        row, column = oy - top + i, ox - left + j
-        if 0 <= row < x.shape[1] and 0 <= column < x.shape[2]:
-            y[:, oy, ox] += x[:, row, column] @ w[:, :, i, j].T
-    return y
+def check(row: Row, arguments: Arguments, **extra: Any) -> Array:
+    return check_row(row, arguments, tolerance, **extra)
 
 
 def test_the_reference_is_the_convolution() -> None:
     arguments = problem(np.random.default_rng(0), (4, 5), 3, 2, (5, 4), (2, 0), batch=2)
-    assert np.allclose(_core.run_reference("winograd", **arguments), naive(arguments), rtol=0, atol=1e-13)
+    assert np.allclose(_core.run_reference("winograd", **arguments), naive("winograd", arguments), rtol=0, atol=1e-13)
 
 
 @each_row
@@ -114,59 +105,26 @@ def test_several_blocks(row: Row) -> None:
     check(row, problem(np.random.default_rng(5), (15 * m, 15 * m - 1), 2, 3, batch=2))
 
 
-@pytest.mark.parametrize(
-    ("activation", "alpha", "beta"),
-    [("none", 0, 0), ("clamp", 0, 6), ("hard_swish", 0, 0), ("silu", 0, 0), ("leaky_relu", 0.1, 0)],
-)
+@each_activation
 @each_row
 def test_epilogue(row: Row, activation: str, alpha: float, beta: float) -> None:
     rng = np.random.default_rng(6)
-    size = (row["m"] + 1, 2 * row["m"])
-    for use_bias in (False, True):
-        for use_residual in (False, True):
-            arguments = problem(rng, size, 3, 19, batch=2)
-            arguments |= {"activation": activation, "activation_alpha": alpha, "activation_beta": beta}
-            if use_bias:
-                arguments["bias"] = guarded(rng.standard_normal(19).astype(F32))
-            if use_residual:
-                arguments["residual"] = guarded(rng.standard_normal((2, *size, 19)).astype(F32))
-            check(row, arguments)
+    plain = problem(rng, (row["m"] + 1, 2 * row["m"]), 3, 19, batch=2)
+    for arguments in epilogues(row, rng, plain, activation, alpha, beta):
+        check(row, arguments)
 
 
 @each_row
 def test_ranges_of_rows_change_no_bit(row: Row) -> None:
     m = row["m"]
     arguments = problem(np.random.default_rng(7), (3 * m + 1, 2 * m + 1), 5, 18, batch=2) | {"activation": "silu"}
-    whole = _core.run_kernel(row["name"], **arguments)
-    parts = np.full_like(whole, np.nan)
-    for begin, end in ((0, 1), (1, 1), (1, m + 1), (m + 1, 3 * m + 1)):
-        _core.run_kernel(row["name"], **arguments, rows=(begin, end), out=parts)
-        assert np.all(np.isnan(parts[:, end:]))
-    assert np.array_equal(whole, parts)
+    assert_ranges_change_no_bit(row, arguments, ((0, 1), (1, 1), (1, m + 1), (m + 1, 3 * m + 1)))
 
 
 @each_row
 def test_neighbours_are_neither_read_nor_written(row: Row) -> None:
-    """x, residual and out are channel slices, column slices and row slices of arrays full of NaN."""
-    m = row["m"]
-    outputs, size = 18, (m + 1, 2 * m + 1)
-    arguments = problem(np.random.default_rng(8), size, 17, outputs)
-    ones = np.ones((1, *size, outputs), F32)
-    expected = check(row, arguments | {"residual": ones})
-    for place in (guarded, guarded_start):
-        for margin in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (1, 2, 3)):
-            cut = (slice(None), *(slice(k, -k or None) for k in margin))
-
-            def inside(array: Array, cut: Any = cut, place: Any = place, margin: Any = margin) -> Array:
-                wide = np.full(np.add(array.shape, (0, *np.multiply(margin, 2))), np.nan, F32)
-                wide[cut] = array
-                return np.asarray(place(wide)[cut])
-
-            views = {"x": inside(arguments["x"]), "residual": inside(ones)}
-            wide = place(np.full(np.add(ones.shape, (0, *np.multiply(margin, 2))), np.nan, F32))
-            _core.run_kernel(row["name"], **(arguments | views), out=wide[cut])
-            assert np.array_equal(wide[cut], expected)
-            assert np.count_nonzero(np.isfinite(wide)) == expected.size
+    size = (row["m"] + 1, 2 * row["m"] + 1)
+    assert_neighbours_untouched(row, problem(np.random.default_rng(8), size, 17, 18), tolerance)
 
 
 @each_row
@@ -180,7 +138,7 @@ def test_pixels_that_no_output_reads_are_not_read(row: Row) -> None:
 
 
 @st.composite
-def convolutions(draw: st.DrawFn) -> dict[str, Any]:
+def convolutions(draw: st.DrawFn) -> Arguments:
     size, output_size = ((draw(st.integers(1, 14)), draw(st.integers(1, 14))) for _ in range(2))
     return problem(
         np.random.default_rng(draw(st.integers(0, 99))), size, draw(st.integers(1, 9)), draw(st.integers(1, 9)),
@@ -190,7 +148,7 @@ def convolutions(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(max_examples=60, deadline=None)
 @given(convolutions(), st.sampled_from(USABLE))
-def test_any_convolution(arguments: dict[str, Any], row: Row) -> None:
+def test_any_convolution(arguments: Arguments, row: Row) -> None:
     check(row, arguments)
 
 
@@ -215,8 +173,6 @@ def test_the_bound_holds_and_the_expectation_is_near(m: int) -> None:
 
 def test_bad_arguments() -> None:
     arguments = problem(np.random.default_rng(11), (3, 3), 4, 5)
-    for change in ({"w": np.zeros((5, 3, 3, 3), F32)}, {"w": np.zeros((5, 4, 3, 2), F32)},
-                   {"bias": np.zeros(4, F32)}, {"residual": np.zeros((1, 3, 3, 4), F32)}):  # fmt: skip
-        with pytest.raises(_core.CoreError) as error:
-            _core.run_kernel(USABLE[0]["name"], **(arguments | change))
-        assert error.value.kind == "shape"
+    changes = ({"w": np.zeros((5, 3, 3, 3), F32)}, {"w": np.zeros((5, 4, 3, 2), F32)},
+               {"bias": np.zeros(4, F32)}, {"residual": np.zeros((1, 3, 3, 4), F32)})  # fmt: skip
+    assert_refused(USABLE[0], arguments, "shape", *changes)

@@ -6,31 +6,30 @@
 DIR holds ONNX files with one image input. In each round every engine runs in turn for a moment, so that a drift of the
 machine's speed meets all of them; a ratio is the median over the rounds of (peer's median time / our median time), so
 above 1 fastinfer is the faster one. Answers are compared too: an engine that computes something else is marked, and one
-that is not installed or cannot run a network is named below the table.
+that is not installed or cannot run a network is named below the table (table.py), with its reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
-import platform
+import re
 import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from engines import ENGINES
 from environments import QUIET, cache_folder, how_to_install, python_of
+from table import OURS, Comparison, markdown
 
 HERE = Path(__file__).resolve().parent
-OURS = "fastinfer"
+FAILURE = re.compile(r"assert|error|fatal|abort|not supported", re.IGNORECASE)  # in what an engine prints
 
 
 class Worker:
@@ -39,11 +38,12 @@ class Worker:
     def __init__(self, engine: str) -> None:
         python = python_of(engine)
         assert python is not None
+        self.said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed in close)
         self.process = subprocess.Popen(
             [str(python), str(HERE / "worker.py"), engine],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.said,
             text=True,
             env={**os.environ, **QUIET, "FASTINFER_CACHE": str(cache_folder())},
         )
@@ -56,26 +56,21 @@ class Worker:
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        return dict(json.loads(line)) if line else {"error": f"the process ended with {self.process.wait()}"}
+        return dict(json.loads(line)) if line else {"error": self._last_words()}
 
     def close(self) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
+        self.said.close()
 
-
-@dataclass
-class Comparison:
-    """One network at one number of threads."""
-
-    net: str
-    threads: int
-    ratios: dict[str, float] = field(default_factory=dict)  # peer -> its time / ours
-    notes: list[str] = field(default_factory=list)
-
-    @property
-    def best_peer(self) -> float:
-        return min(self.ratios.values(), default=math.nan)
+    def _last_words(self) -> str:
+        """How the process ended, and the first line that names a failure."""
+        code = self.process.wait()
+        self.said.seek(0)
+        lines = [line.strip() for line in self.said if FAILURE.search(line)]
+        how = f"its process was killed by signal {-code}" if code < 0 else f"its process ended with {code}"
+        return f"{how}: {lines[0]}" if lines else how
 
 
 def input_shape(model: Path) -> list[int]:
@@ -93,36 +88,43 @@ def has_file_for(engine: str, model: Path) -> bool:
     return engine != "litert" or model.with_suffix(".tflite").exists()
 
 
-def start(model: Path, engines: Sequence[str], threads: int, folder: str, notes: list[str]) -> dict[str, Worker]:
-    """The workers of the engines that can load the network; the others leave a note."""
+def first_line(error: str) -> str:
+    lines = [line.strip() for line in error.splitlines() if line.strip()]
+    return lines[0][:160] if lines else "no reason given"
+
+
+def start(model: Path, engines: Sequence[str], result: Comparison, folder: str) -> dict[str, Worker]:
+    """The workers of the engines that can load and run the network; the others leave a remark."""
     workers: dict[str, Worker] = {}
     shape = input_shape(model)
     answers: dict[str, np.ndarray[Any, Any]] = {}
     for name in engines:
         if not has_file_for(name, model):
+            result.remarks[name] = "there is no TFLite twin of the network"
             continue
         worker = Worker(name)
         path = f"{folder}/{name}.npy"
-        answer = worker.ask(load=str(model.resolve()), shape=shape, threads=threads, y=path)
+        answer = worker.ask(load=str(model.resolve()), shape=shape, threads=result.threads, y=path)
         if "error" in answer:
-            notes.append(f"{name}: {answer['error'].splitlines()[0][:120]}")
+            result.remarks[name] = f"cannot run it: {first_line(answer['error'])}"
             worker.close()
         else:
             workers[name] = worker
             answers[name] = np.load(path)
+            result.versions[name] = answer["version"]
     ours = answers.get(OURS)
     for name, y in answers.items():
         if ours is not None:
             error = float(np.abs(y.reshape(ours.shape) - ours).max() / np.abs(ours).max())
             if not error <= 1e-3:
-                notes.append(f"{name}: answers differ by {error:.1e} of the largest")
+                result.remarks[name] = f"its answer differs by {error:.1e} of the largest"
     return workers
 
 
 def compare(model: Path, engines: Sequence[str], threads: int, rounds: int, seconds: float) -> Comparison:
     result = Comparison(model.stem, threads)
     with tempfile.TemporaryDirectory() as folder:
-        workers = start(model, engines, threads, folder, result.notes)
+        workers = start(model, engines, result, folder)
     try:
         if OURS not in workers:
             return result
@@ -133,42 +135,17 @@ def compare(model: Path, engines: Sequence[str], threads: int, rounds: int, seco
                 if "times" in answer:
                     medians[name].append(statistics.median(answer["times"]))
                 else:
-                    result.notes.append(f"{name}: {answer['error'].splitlines()[0][:120]}")
+                    result.remarks[name] = f"stopped: {first_line(answer['error'])}"
                     del medians[name]
-        for name in medians if OURS in medians else ():
-            if name != OURS:
-                pairs = zip(medians[name], medians[OURS], strict=True)
-                result.ratios[name] = statistics.median(peer / ours for peer, ours in pairs)
+        ours = medians.pop(OURS, [])
+        if ours:
+            result.seconds = statistics.median(ours)
+            for name, times in medians.items():
+                result.ratios[name] = statistics.median(peer / own for peer, own in zip(times, ours, strict=True))
     finally:
         for worker in workers.values():
             worker.close()
     return result
-
-
-def geometric_mean(values: Sequence[float]) -> float:
-    return math.exp(statistics.fmean(map(math.log, values))) if values else math.nan
-
-
-def markdown(results: Sequence[Comparison], engines: Sequence[str], missing: Mapping[str, str]) -> str:
-    peers = [e for e in engines if e != OURS]
-    meaning = "Time of the peer / time of fastinfer (above 1: fastinfer is faster), median of paired rounds"
-    lines = [
-        f"{meaning}; batch 1, f32, {platform.machine()}.",
-        "",
-        "| network | threads | " + " | ".join(peers) + " | best peer |",
-        "|---|---|" + "---|" * (len(peers) + 1),
-    ]
-    for r in results:
-        cells = [f"{r.ratios[p]:.2f}" if p in r.ratios else "-" for p in peers]
-        lines.append(f"| {r.net} | {r.threads} | " + " | ".join(cells) + f" | {r.best_peer:.2f} |")
-    for threads in sorted({r.threads for r in results}):
-        rows = [r for r in results if r.threads == threads and r.ratios]
-        means = [geometric_mean([r.ratios[p] for r in rows if p in r.ratios]) for p in peers]
-        cells = [f"{m:.2f}" for m in (*means, geometric_mean([r.best_peer for r in rows]))]
-        lines.append(f"| **geometric mean** | {threads} | " + " | ".join(cells) + " |")
-    notes = [f"- {name} is left out: {reason}" for name, reason in missing.items()]
-    notes += [f"- {r.net}, {r.threads} threads: {note}" for r in results for note in r.notes]
-    return "\n".join(lines + (["", *notes] if notes else [])) + "\n"
 
 
 def main() -> None:
@@ -182,24 +159,24 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="writes the Markdown table here too")
     args = parser.parse_args()
     models = sorted(p for p in args.nets.glob("*.onnx") if "." not in p.stem and (not args.only or p.stem in args.only))
-    missing = {e: f"not installed; {how_to_install(e)}" for e in args.engines if python_of(e) is None}
+    left_out = {e: f"not installed; {how_to_install(e)}" for e in args.engines if python_of(e) is None}
     if "litert" in args.engines and not any(has_file_for("litert", model) for model in models):
-        missing["litert"] = "no network has a TFLite twin"
-    for name, reason in missing.items():
+        left_out["litert"] = "no network has a TFLite twin"
+    for name, reason in left_out.items():
         print(f"{name} is left out: {reason}", file=sys.stderr)
-    engines = [OURS, *(e for e in args.engines if e != OURS and e not in missing)]
-    results = []
+    engines = [OURS, *(e for e in args.engines if e != OURS and e not in left_out)]
+    results: list[Comparison] = []
     for threads in args.threads:
         for model in models:
             r = compare(model, engines, threads, args.rounds, args.seconds)
             results.append(r)
             ratios = "  ".join(f"{peer} {ratio:.2f}" for peer, ratio in r.ratios.items())
-            print(f"{r.net:22} {threads} threads  {ratios}", *r.notes, file=sys.stderr)
-    table = markdown(results, engines, missing)
-    print(table)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(table)
+            remarks = (f"{engine}: {remark}" for engine, remark in r.remarks.items())
+            print(f"{r.net:22} {threads} threads  {ratios}", *remarks, sep="\n  ", file=sys.stderr)
+            if args.out:  # after each network: a long run that is cut short has written what it measured
+                args.out.parent.mkdir(parents=True, exist_ok=True)
+                args.out.write_text(markdown(results, engines, left_out))
+    print(markdown(results, engines, left_out))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """One engine in a process of its own: reads commands on standard input, answers one JSON line to each.
 
-{"load": model, "shape": [...], "threads": n, "y": path}  ->  {}, and the answer saved there (.npy)
+{"load": model, "shape": [...], "threads": n, "y": path}  ->  {"version": ...}, the answer saved there (.npy)
 {"time": seconds}                                         ->  {"times": seconds of each run, for about that long}
 """
 
@@ -10,11 +10,22 @@ import json
 import os
 import sys
 import time
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from engines import ENGINES, Engine
+
+DISTRIBUTIONS = {"litert": "ai-edge-litert"}  # where the engine's name is not its package's
+
+
+def version(engine: str) -> str:
+    try:
+        return installed_version(DISTRIBUTIONS.get(engine, engine))
+    except PackageNotFoundError:  # found through PYTHONPATH
+        return "of this checkout"
 
 
 def load(name: str, command: dict[str, Any]) -> Engine:
@@ -48,6 +59,7 @@ def main() -> None:
         try:
             if "load" in command:
                 engine = load(sys.argv[1], command)
+                answer["version"] = version(sys.argv[1])
             elif engine is not None:
                 answer["times"] = timed(engine, command["time"])
         except Exception as error:

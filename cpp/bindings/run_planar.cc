@@ -20,7 +20,7 @@ py::object run(const planar::Kernel& kernel, const py::kwargs& kwargs) {
   convolution.multiplier = a.multiplier;
   convolution.weights = a.w.data();
   const planar::Staged staged = planar::staged_of(a.window, a.out_height, a.out_width);
-  const AlignedBuffer scratch(static_cast<int64_t>(planar::scratch_bytes(staged)));
+  const AlignedBuffer scratch(static_cast<int64_t>(planar::scratch_bytes(kernel, staged)));
   const RowRange rows = a.rows(kwargs);
   for (int64_t n = 0; n < a.batch; ++n) {
     kernel.run(convolution, {n, 0, a.outputs, rows.begin, rows.end}, staged, scratch.as<float>());

@@ -37,6 +37,19 @@ FI_INLINE V even_lanes(V a, V b) {
   }
 }
 
+/// The odd elements of two vectors.
+template <class V>
+FI_INLINE V odd_lanes(V a, V b) {
+  if constexpr (sizeof(V) == 64) {
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29,
+                                    31)};
+  } else if constexpr (sizeof(V) == 32) {
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7, 9, 11, 13, 15)};
+  } else {
+    return {__builtin_shufflevector(a.v, b.v, 1, 3, 5, 7)};
+  }
+}
+
 /// The first n of kLanes elements at p, zeros behind; n may be beyond either end.
 FI_INLINE f32v load_some(const float* p, int64_t n) {
   return n >= kLanes ? load(p) : load_n(p, n > 0 ? static_cast<int>(n) : 0);

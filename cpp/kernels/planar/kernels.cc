@@ -2,7 +2,8 @@
 #include FI_VEC_H
 
 #include "kernels/name.h"
-#include "kernels/planar/depthwise.inl"
+#include "kernels/planar/generic.inl"
+#include "kernels/planar/tiled.inl"
 
 namespace fi::planar {
 namespace {
@@ -13,7 +14,8 @@ constexpr Kernel tiled(const char* name) {
           K,
           S,
           1,
-          run<Tiled<K, S>>};
+          false,
+          run_tiled<K, S>};
 }
 
 constexpr Kernel k3x3s1 = tiled<3, 1>(FI_KERNEL_NAME("planar_f32_3x3s1"));
@@ -25,7 +27,8 @@ constexpr Kernel kGeneric = {{FI_KERNEL_NAME("planar_f32_generic"), "planar", Ti
                              0,
                              0,
                              0,
-                             run<Generic>};
+                             true,
+                             run_generic};
 constexpr const Kernel* kRows[] = {&k3x3s1, &k3x3s2, &k5x5s1, &k5x5s2, &kGeneric};
 
 }  // namespace

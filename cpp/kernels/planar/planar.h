@@ -4,9 +4,9 @@
 //                     dilation_h, ox * stride_w - pad_left + j * dilation_w) * w(o, i, j)
 //                     + bias(o) + residual(n, o, oy, ox) )
 //
-// where taps outside the input count nothing. A strip of a plane is first copied to scratch, with
-// its padding and split by strides, so that every tap is a plain load. The taps of an output are
-// summed in one order, whatever the tile or the range of rows.
+// where taps outside the input count nothing. The taps of an output are summed in one order,
+// whatever the tile or the range of rows. Rows for one window read the tensor itself; the generic
+// row stages strips of a plane in scratch.
 #pragma once
 
 #include <cstddef>
@@ -45,8 +45,6 @@ struct Staged {
 };
 /// A function of shapes alone.
 Staged staged_of(const Window& window, int64_t out_height, int64_t out_width);
-/// Scratch that one worker needs.
-size_t scratch_bytes(const Staged& staged);
 
 /// A row of the table, and what it takes: zero means any.
 struct Kernel {
@@ -54,9 +52,12 @@ struct Kernel {
   int kernel;    // both sides of the window it is made for
   int stride;    // both strides
   int dilation;  // both dilations
+  bool stages;   // whether it needs scratch
   void (*run)(const Depthwise& convolution, const Part& part, const Staged& staged, float* scratch);
 };
 
+/// Scratch that one worker needs.
+size_t scratch_bytes(const Kernel& kernel, const Staged& staged);
 bool accepts(const Kernel& kernel, const Window& window);
 
 /// The table: every row compiled for this architecture, best tier first, special rows before

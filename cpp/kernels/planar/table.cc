@@ -61,7 +61,8 @@ Staged staged_of(const Window& w, int64_t out_height, int64_t out_width) {
   return staged;
 }
 
-size_t scratch_bytes(const Staged& staged) {
+size_t scratch_bytes(const Kernel& kernel, const Staged& staged) {
+  if (!kernel.stages) return 0;
   return static_cast<size_t>(2 * staged.slot_floats) * sizeof(float);
 }
 

@@ -175,7 +175,7 @@ class PlanarDepthwise final : public Operator {
   }
   bool striped() const override { return true; }
   int64_t scratch_bytes() const override {
-    return static_cast<int64_t>(planar::scratch_bytes(staged_));
+    return static_cast<int64_t>(planar::scratch_bytes(kernel_, staged_));
   }
 
  private:

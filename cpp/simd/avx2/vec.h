@@ -59,6 +59,13 @@ FI_INLINE maskv equal(f32v a, f32v b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_
 FI_INLINE maskv is_nan(f32v a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
 FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
 
+FI_INLINE maskv lanes_between(int begin, int end) {
+  return {_mm256_castsi256_ps(_mm256_andnot_si256(first_lanes(begin), first_lanes(end)))};
+}
+FI_INLINE f32v load_where(const float* p, maskv m) {
+  return {_mm256_maskload_ps(p, _mm256_castps_si256(m.v))};
+}
+
 FI_INLINE float reduce_add(f32v a) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
   s = _mm_add_ps(s, _mm_movehl_ps(s, s));

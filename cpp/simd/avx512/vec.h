@@ -56,6 +56,12 @@ FI_INLINE maskv equal(f32v a, f32v b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CM
 FI_INLINE maskv is_nan(f32v a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
 FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
 
+/// Lanes [begin, end); and a load of the lanes of a mask, the others zero, that reads nothing else.
+FI_INLINE maskv lanes_between(int begin, int end) {
+  return {static_cast<__mmask16>((1u << end) - (1u << begin))};
+}
+FI_INLINE f32v load_where(const float* p, maskv m) { return {_mm512_maskz_loadu_ps(m.v, p)}; }
+
 FI_INLINE float reduce_add(f32v a) { return _mm512_reduce_add_ps(a.v); }
 FI_INLINE float reduce_max(f32v a) { return _mm512_reduce_max_ps(a.v); }
 

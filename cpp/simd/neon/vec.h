@@ -61,6 +61,19 @@ FI_INLINE maskv equal(f32v a, f32v b) { return {vceqq_f32(a.v, b.v)}; }
 FI_INLINE maskv is_nan(f32v a) { return {vmvnq_u32(vceqq_f32(a.v, a.v))}; }
 FI_INLINE f32v select(maskv m, f32v a, f32v b) { return {vbslq_f32(m.v, a.v, b.v)}; }
 
+FI_INLINE maskv lanes_between(int begin, int end) {
+  const int32x4_t lane = {0, 1, 2, 3};
+  return {vandq_u32(vcgeq_s32(lane, vdupq_n_s32(begin)), vcltq_s32(lane, vdupq_n_s32(end)))};
+}
+FI_INLINE f32v load_where(const float* p, maskv m) {
+  float32x4_t a = vdupq_n_f32(0);
+  if (vgetq_lane_u32(m.v, 0)) a = vld1q_lane_f32(p, a, 0);
+  if (vgetq_lane_u32(m.v, 1)) a = vld1q_lane_f32(p + 1, a, 1);
+  if (vgetq_lane_u32(m.v, 2)) a = vld1q_lane_f32(p + 2, a, 2);
+  if (vgetq_lane_u32(m.v, 3)) a = vld1q_lane_f32(p + 3, a, 3);
+  return {a};
+}
+
 FI_INLINE float reduce_add(f32v a) { return vaddvq_f32(a.v); }
 FI_INLINE float reduce_max(f32v a) { return vmaxvq_f32(a.v); }
 

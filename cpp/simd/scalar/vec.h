@@ -100,6 +100,19 @@ FI_INLINE f32v ceil(f32v a) {
   return select(less(r, a), with_sign_of(a, abs(add(r, splat(1)))), r);
 }
 
+FI_INLINE maskv lanes_between(int begin, int end) {
+  maskv m;
+  for (int i = 0; i < kLanes; ++i) m.v[i] = i >= begin && i < end ? -1 : 0;
+  return m;
+}
+FI_INLINE f32v load_where(const float* p, maskv m) {
+  f32v a = zero();
+  for (int i = 0; i < kLanes; ++i) {
+    if (m.v[i]) a.v[i] = p[i];
+  }
+  return a;
+}
+
 FI_INLINE float reduce_add(f32v a) { return (a.v[0] + a.v[2]) + (a.v[1] + a.v[3]); }
 FI_INLINE float reduce_max(f32v a) {
   const float x = a.v[0] > a.v[2] ? a.v[0] : a.v[2], y = a.v[1] > a.v[3] ? a.v[1] : a.v[3];

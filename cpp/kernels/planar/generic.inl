@@ -1,15 +1,12 @@
-// One plane after the other: its strips are staged, then convolved tile by tile. Include after
-// FI_VEC_H.
+// Any window, one plane after the other: a strip of it is first copied to scratch, with its padding
+// and split by strides, so that every tap is a plain load. Include after FI_VEC_H.
 #pragma once
 
-#include "kernels/planar/planar.h"
-#include "simd/activation.inl"
+#include "kernels/planar/target.inl"
 #include "simd/stage.inl"
 
 namespace fi::planar {
 namespace {
-
-constexpr int kTileRows = 4;
 
 /// What the outputs of one channel have in common.
 struct Channel {
@@ -24,91 +21,28 @@ struct Channel {
   }
 };
 
-/// K x K windows of stride S without dilation: up to kTileRows output rows of one vector, each
-/// input loaded once for all of them.
-template <int K, int S>
-struct Tiled {
-  f32v w[K * K];
-
-  FI_INLINE explicit Tiled(const Channel& channel) {
-#pragma GCC unroll 25
-    for (int tap = 0; tap < K * K; ++tap) w[tap] = splat(channel.weights[tap]);
-  }
-  template <int rows>
-  FI_INLINE void sum(const Channel& channel, int64_t row, int64_t x, f32v (&out)[rows]) const {
-    const int64_t width = channel.staged.width;
-#pragma GCC unroll 2
-    for (int phase = 0; phase < S; ++phase) {
-#pragma GCC unroll 8
-      for (int r = 0; r < rows + (K - 1 - phase) / S; ++r) {
-#pragma GCC unroll 5
-        for (int j = 0; j < K; ++j) {
-          const float* p = channel.plane(phase, j % S) + (row + r) * width + x + j / S;
-          const f32v value = load(p);
-#pragma GCC unroll 4
-          for (int t = 0; t < rows; ++t) {
-            const int i = (r - t) * S + phase;
-            if (i >= 0 && i < K) out[t] = fma(value, w[i * K + j], out[t]);
-          }
-        }
-      }
-    }
-  }
-};
-
-/// Any window.
-struct Generic {
-  FI_INLINE explicit Generic(const Channel&) {}
-  template <int rows>
-  FI_INLINE void sum(const Channel& channel, int64_t row, int64_t x, f32v (&out)[rows]) const {
-    const Window& w = channel.window;
+/// Output rows [row, row + rows) of a strip.
+template <int rows>
+FI_INLINE void strip_tile(const Channel& channel, const Target& target, int64_t row,
+                          int64_t width) {
+  const Window& w = channel.window;
+  for (int64_t to = 0; to < width; to += kLanes) {
+    f32v sum[rows];
+    for (int t = 0; t < rows; ++t) sum[t] = channel.bias;
     const float* weight = channel.weights;
     for (int64_t i = 0; i < w.kernel_h; ++i) {
       const int64_t down = i * w.dilation_h;
       for (int64_t j = 0; j < w.kernel_w; ++j) {
         const int64_t right = j * w.dilation_w;
         const float* p = channel.plane(down % w.stride_h, right % w.stride_w) +
-                         (row + down / w.stride_h) * channel.staged.width + x + right / w.stride_w;
+                         (row + down / w.stride_h) * channel.staged.width + to + right / w.stride_w;
         const f32v value = splat(*weight++);
         for (int t = 0; t < rows; ++t)
-          out[t] = fma(load(p + t * channel.staged.width), value, out[t]);
+          sum[t] = fma(load(p + t * channel.staged.width), value, sum[t]);
       }
     }
-  }
-};
-
-/// Where a channel's outputs go.
-struct Target {
-  float* y;
-  int64_t row_stride;
-  const float* residual;
-  int64_t residual_stride;
-  Activation activation;
-
-  FI_INLINE void write(int64_t row, int64_t x, int lanes, f32v sum) const {
-    if (residual) {
-      const float* p = residual + row * residual_stride + x;
-      sum = add(sum, lanes == kLanes ? load(p) : load_n(p, lanes));
-    }
-    sum = activate(sum, activation);
-    float* to = y + row * row_stride + x;
-    if (lanes == kLanes) {
-      store(to, sum);
-    } else {
-      store_n(to, sum, lanes);
-    }
-  }
-};
-
-template <int rows, class Sum>
-FI_INLINE void tile(const Sum& sum, const Channel& channel, const Target& target, int64_t row,
-                    int64_t width) {
-  for (int64_t x = 0; x < width; x += kLanes) {
-    f32v out[rows];
-    for (int t = 0; t < rows; ++t) out[t] = channel.bias;
-    sum.template sum<rows>(channel, row, x, out);
-    const int lanes = width - x < kLanes ? static_cast<int>(width - x) : kLanes;
-    for (int t = 0; t < rows; ++t) target.write(row + t, x, lanes, out[t]);
+    const int lanes = width - to < kLanes ? static_cast<int>(width - to) : kLanes;
+    for (int t = 0; t < rows; ++t) target.write(row + t, to, lanes, sum[t]);
   }
 }
 
@@ -164,37 +98,31 @@ struct Strips {
   }
 };
 
-template <class Sum>
 FI_INLINE void convolve(const Strips& strips, int64_t i, const float* planes) {
   const Depthwise& convolution = strips.convolution;
-  const Planes<float>& y = convolution.output;
-  const Planes<const float>& residual = convolution.residual;
-  const int64_t c = strips.channel(i), begin = strips.begin(i), rows = strips.rows(i);
-  const int64_t image = strips.part.image;
+  const int64_t c = strips.channel(i), rows = strips.rows(i), width = convolution.output.width;
   const Channel channel{convolution.window, strips.staged, planes,
                         convolution.weights + c * convolution.window.taps(),
                         splat(convolution.bias ? convolution.bias[c] : 0.0f)};
-  const Sum sum(channel);
-  const Target target{y.row(image, c, begin), y.row_stride,
-                      residual.data ? residual.row(image, c, begin) : nullptr, residual.row_stride,
-                      convolution.activation};
+  const Target target(convolution, strips.part.image, c, strips.begin(i));
+  constexpr int kTogether = 4;
   int64_t row = 0;
-  for (; row + kTileRows <= rows; row += kTileRows)
-    tile<kTileRows>(sum, channel, target, row, y.width);
-  for (; row < rows; ++row) tile<1>(sum, channel, target, row, y.width);
+  for (; row + kTogether <= rows; row += kTogether)
+    strip_tile<kTogether>(channel, target, row, width);
+  for (; row < rows; ++row) strip_tile<1>(channel, target, row, width);
 }
 
 /// Each strip is staged before the one in front of it is convolved: loads that straddle stores have
 /// to wait until these are done.
-template <class Sum>
-void run(const Depthwise& convolution, const Part& part, const Staged& staged, float* scratch) {
+void run_generic(const Depthwise& convolution, const Part& part, const Staged& staged,
+                 float* scratch) {
   const Strips strips(convolution, part, staged);
   const int64_t count = strips.count();
   const auto slot = [&](int64_t i) { return scratch + i % 2 * staged.slot_floats; };
   if (count > 0) strips.stage(0, slot(0));
   for (int64_t i = 0; i < count; ++i) {
     if (i + 1 < count) strips.stage(i + 1, slot(i + 1));
-    convolve<Sum>(strips, i, slot(i));
+    convolve(strips, i, slot(i));
   }
 }
 

@@ -35,8 +35,6 @@ __attribute__((noinline, unused)) f32v activate_curve(f32v x, Activation activat
       return sigmoid(x);
     case ActivationKind::hard_sigmoid:
       return hard_sigmoid(x, activation.alpha, activation.beta);
-    case ActivationKind::hard_swish:
-      return hard_swish(x);
     case ActivationKind::silu:
       return silu(x);
     case ActivationKind::tanh:
@@ -50,8 +48,15 @@ __attribute__((noinline, unused)) f32v activate_curve(f32v x, Activation activat
   }
 }
 
+/// Whether an epilogue leaves the activation to a second look at what it stored.
+FI_INLINE bool is_curve(ActivationKind kind) {
+  return kind != ActivationKind::none && kind != ActivationKind::clamp &&
+         kind != ActivationKind::hard_swish;
+}
+
 FI_INLINE f32v activate(f32v x, const Activation& activation) {
   if (activation.kind == ActivationKind::none) return x;
+  if (activation.kind == ActivationKind::hard_swish) return hard_swish(x);
   if (activation.kind == ActivationKind::clamp) {
     return clamp(x, splat(activation.alpha), splat(activation.beta));
   }

@@ -17,21 +17,18 @@ FI_INLINE void store_lanes(float* p, f32v x, int lanes) {
   }
 }
 
-FI_INLINE bool is_curve(ActivationKind kind) {
-  return kind != ActivationKind::none && kind != ActivationKind::clamp;
-}
-
-/// The part of the epilogue that stays in registers: y = clamp(sum + residual), where the sum began
-/// at the bias.
+/// The part of the epilogue that stays in registers: y = clamp(sum + residual), or hard_swish of
+/// that, where the sum began at the bias.
 struct Finish {
   f32v low, high;
-  bool has_low, has_high;
+  bool has_low, has_high, has_swish;
 
   FI_INLINE explicit Finish(const Activation& activation)
       : low(splat(activation.alpha)),
         high(splat(activation.beta)),
         has_low(activation.kind == ActivationKind::clamp && activation.alpha > -__builtin_inff()),
-        has_high(activation.kind == ActivationKind::clamp && activation.beta < __builtin_inff()) {}
+        has_high(activation.kind == ActivationKind::clamp && activation.beta < __builtin_inff()),
+        has_swish(activation.kind == ActivationKind::hard_swish) {}
 
   FI_INLINE f32v operator()(f32v sum, const float* residual, int lanes) const {
     f32v one[1] = {sum};
@@ -56,6 +53,10 @@ struct Finish {
     if (has_high) {
 #pragma GCC unroll 16
       for (int t = 0; t < N; ++t) sum[t] = min(high, sum[t]);
+    }
+    if (has_swish) {
+#pragma GCC unroll 16
+      for (int t = 0; t < N; ++t) sum[t] = hard_swish(sum[t]);
     }
   }
 };

@@ -33,7 +33,7 @@ struct Place {
   int pixels, outputs;
 };
 
-/// The activations that are not a clamp, over the stored tile, while it is in L1.
+/// The activations that run_tile() does not apply itself, over the stored tile, while it is in L1.
 __attribute__((noinline)) void activate_tile(const Row& row, const Place& place) {
   for (int i = 0; i < place.pixels; ++i) {
     float* dst = row.dst + (place.x + i) * row.dst_stride + place.o;
@@ -90,7 +90,7 @@ void run_tile(const Row& row, const Place& place, const float* weights) {
   }
   accumulate<M, V>(sums, row, place.x, weights);
   const ActivationKind kind = row.activation.kind;
-  const bool clamped = kind == ActivationKind::clamp;
+  const bool clamped = kind == ActivationKind::clamp, swish = kind == ActivationKind::hard_swish;
   const f32v low = splat(row.activation.alpha), high = splat(row.activation.beta);
 #pragma GCC unroll 16
   for (int m = 0; m < M; ++m) {
@@ -104,10 +104,11 @@ void run_tile(const Row& row, const Place& place, const float* weights) {
       f32v sum = sums.v[m][j];
       if (residual) sum = add(sum, load_lanes(residual + j * kLanes, lanes));
       if (clamped) sum = min(high, max(low, sum));  // NaN stays
+      if (swish) sum = hard_swish(sum);
       store_lanes(dst + j * kLanes, sum, lanes);
     }
   }
-  if (!clamped && kind != ActivationKind::none) activate_tile(row, place);
+  if (is_curve(kind)) activate_tile(row, place);
 }
 
 /// All tiles of one panel of outputs; the last takes the smallest tile that holds its pixels.

@@ -108,7 +108,7 @@ FI_INLINE void store_lanes(float* p, f32v x, int lanes) {
   }
 }
 
-/// The activations that are not a clamp, over the stored tile, while it is in L1.
+/// The activations that finish() does not apply, over the stored tile, while it is in L1.
 __attribute__((noinline)) void activate_tile(const Tile& tile) {
   for (int i = 0; i < tile.m; ++i) {
     float* row = reinterpret_cast<float*>(tile.dst + i * tile.dst_stride);
@@ -146,6 +146,12 @@ FI_INLINE void finish(Accumulators<M, V>& acc, const Tile& tile) {
 #pragma GCC unroll 16
       for (int j = 0; j < V; ++j) acc.v[i][j] = min(high, max(low, acc.v[i][j]));  // NaN stays
     }
+  } else if (epilogue.activation.kind == ActivationKind::hard_swish) {
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < V; ++j) acc.v[i][j] = hard_swish(acc.v[i][j]);
+    }
   }
 }
 
@@ -167,9 +173,7 @@ void run_tile(const Tile& tile, int mr, int nr) {
   for_each_vector<M, V>(tile, tile.dst, tile.dst_stride,
                         [&](int i, int j, float* p, int lanes)
                             FI_INLINE_LAMBDA { store_lanes(p, acc.v[i][j], lanes); });
-  const ActivationKind kind = tile.epilogue.activation.kind;
-  if (tile.last && kind != ActivationKind::none && kind != ActivationKind::clamp)
-    activate_tile(tile);
+  if (tile.last && is_curve(tile.epilogue.activation.kind)) activate_tile(tile);
 }
 
 /// The smallest tile of 1, 2, 4, 6 or 8 rows that holds m rows: tails of M cost what they need.

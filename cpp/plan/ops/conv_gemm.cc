@@ -80,18 +80,18 @@ class GemmConvolution final : public Operator {
     const PixelRuns runs(rows, p_.y.image.height, p_.y.image.width, rows_join_, images_join_);
     if (runs.count() == 0 || p_.y.image.channels == 0) return;
     filter_.pack_at_run(context);
-    const int64_t independent = p_.groups * runs.count();
+    // Columns of all groups side by side, in whole panels: threads share out pixels before groups,
+    // so that each finds what it made of a layer in the next one.
+    const int64_t panels = (p_.group_outputs() + kernel_.nr - 1) / kernel_.nr * kernel_.nr;
     const Grid grid =
-        split_grid(runs.pixels(), p_.group_outputs(), kernel_.mr, kernel_.nr, context.threads,
-                   independent, lower_ ? 0 : p_.k() * p_.group_outputs() * kFloat);
-    parallel_for(context.threads, independent * grid.tasks(), [&](int worker, int64_t task) {
+        split_grid(runs.pixels(), p_.groups * panels, kernel_.mr, kernel_.nr, context.threads,
+                   runs.count(), lower_ ? 0 : p_.k() * p_.y.image.channels * kFloat);
+    parallel_for(context.threads, runs.count() * grid.tasks(), [&](int worker, int64_t task) {
       const int64_t column = task % grid.columns.parts;
       const int64_t row = task / grid.columns.parts % grid.rows.parts;
-      const int64_t which = task / grid.tasks();
-      const Part part{runs.run(which % runs.count()), which / runs.count(),
-                      grid.rows.begin(row),           grid.rows.end(row),
-                      grid.columns.begin(column),     grid.columns.end(column)};
-      run_part(context, part, context.scratch[worker]);
+      const Block block{runs.run(task / grid.tasks()), grid.rows.begin(row), grid.rows.end(row)};
+      run_columns(context, block, panels, grid.columns.begin(column), grid.columns.end(column),
+                  context.scratch[worker]);
     });
   }
 
@@ -104,10 +104,14 @@ class GemmConvolution final : public Operator {
   }
 
  private:
-  // Rows and columns of one group's product over one run of pixels.
-  struct Part {
+  // Rows of the products over one run of pixels.
+  struct Block {
     PixelRun run;
-    int64_t group, m_begin, m_end, n_begin, n_end;
+    int64_t m_begin, m_end;
+  };
+  // Columns of one group's product.
+  struct Part : Block {
+    int64_t group, n_begin, n_end;
   };
 
   // All but addresses.
@@ -140,6 +144,18 @@ class GemmConvolution final : public Operator {
     lowering.input.data += group * p_.group_inputs();
     lowering.input.channels = p_.group_inputs();
     return lowering;
+  }
+
+  // Columns [begin, end) of all groups' products, of which each has `panels`.
+  void run_columns(const RunContext& context, const Block& block, int64_t panels, int64_t begin,
+                   int64_t end, char* scratch) const {
+    for (int64_t n = begin; n < end;) {
+      const int64_t group = n / panels, first = group * panels;
+      const int64_t last = std::min(end, first + panels);
+      run_part(context, {block, group, n - first, std::min(last - first, p_.group_outputs())},
+               scratch);
+      n = last;
+    }
   }
 
   void run_part(const RunContext& context, const Part& part, char* scratch) const {

@@ -7,9 +7,10 @@
 
 namespace fi::plan {
 
-/// Tasks handed out per thread where the work allows it: enough that a slow thread does not hold up
-/// the rest.
-inline constexpr int64_t kTasksPerThread = 4;
+/// Tasks handed out per thread where the work allows it: a slow thread does not hold up the rest,
+/// and the parts of a small layer are not yet so small that each starts cold (4 lose 1-2 % of a
+/// network).
+inline constexpr int64_t kTasksPerThread = 2;
 
 /// [0, total) cut into parts of whole `unit`s, as even as can be.
 struct Split {
@@ -61,7 +62,7 @@ inline Grid split_grid(int64_t m, int64_t n, int64_t mr, int64_t nr, int threads
   grid.rows = split(m, mr, wanted);
   const int64_t left = (wanted + grid.rows.parts - 1) / grid.rows.parts;
   if (left > 1) grid.columns = split(n, nr, left);
-  const Split apart = split(n, nr, 2 * wanted);
+  const Split apart = split(n, nr, 4 * wanted);
   if (rhs_bytes > kKept && independent == 1 && by_columns(grid.rows, apart, threads)) {
     return {split(m, mr, 1), apart};
   }

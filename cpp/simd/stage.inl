@@ -52,7 +52,8 @@ FI_INLINE V odd_lanes(V a, V b) {
 
 /// The first n of kLanes elements at p, zeros behind; n may be beyond either end.
 FI_INLINE f32v load_some(const float* p, int64_t n) {
-  return n >= kLanes ? load(p) : load_n(p, n > 0 ? static_cast<int>(n) : 0);
+  if (n <= 0) return zero();
+  return n >= kLanes ? load(p) : load_n(p, static_cast<int>(n));
 }
 
 /// to[t] = x[2 t] for t < n; writes whole vectors.

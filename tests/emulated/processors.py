@@ -1,7 +1,7 @@
 """The emulated processors: what each has, and what fastinfer must see and take there.
 
-The kernel tests, whole networks among them, run on every processor (but see EMULATED_AVX2); the other folders, since
-they run on the machine itself as well, on an ARM64 processor only.
+The kernel tests, whole networks among them, run on every processor; the other folders, since they run on the machine
+itself as well, on an ARM64 processor only.
 """
 
 from __future__ import annotations
@@ -22,11 +22,6 @@ class Processor:
     takes: str  # the tier of a float32 network's kernels
     folders: tuple[str, ...]  # of tests/; none: only asked what it sees
     elsewhere: tuple[str, ...] = ()  # tiers whose kernels another processor tests
-
-
-# The kernels whose AVX2 rows were seen to pass here. QEMU 7.2 computes AVX2's gathers wrong and reads whole vectors in
-# its masked loads: rows of the codebook room fail and the planar ones crash. All of them pass on processors with AVX2.
-EMULATED_AVX2 = ("cpu", "gemm", "huffman", "im2col", "math", "pool", "softmax", "winograd")
 
 
 # pauth slows newer Pythons down seven times, SME makes OpenBLAS complain; neither says anything of fastinfer.
@@ -79,7 +74,7 @@ PROCESSORS = (
         qemu="max",
         features=frozenset({"avx2", "fma", "f16c"}),
         takes="avx2",
-        folders=("demo", "emulated", *(f"kernels/test_{name}.py" for name in EMULATED_AVX2)),
+        folders=EVERYWHERE,
         elsewhere=("scalar",),
     ),
 )

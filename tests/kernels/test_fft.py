@@ -20,6 +20,7 @@ from convolution_rows import (
     naive,
 )
 from convolution_rows import check as check_row
+from effort import rounds
 from fastinfer import _core
 from guarded import guarded
 from kernel_rows import F32, LANES, Array, Row, rows_of
@@ -157,26 +158,29 @@ def test_several_blocks(row: Row) -> None:
 @each_row
 def test_epilogue(row: Row, activation: str, alpha: float, beta: float) -> None:
     rng = np.random.default_rng(9)
-    for groups in (1, 19):
-        plain = problem(rng, (3, outputs_of_tile(row) + 2), 19, 19, batch=2, groups=groups)
+    channels = LANES[row["tier"]] + 3
+    for groups in (1, channels):
+        plain = problem(rng, (3, outputs_of_tile(row) + 2), channels, channels, batch=2, groups=groups)
         for arguments in epilogues(row, rng, plain, activation, alpha, beta):
             check(row, arguments)
 
 
-@pytest.mark.parametrize("groups", [1, 2, 18])
+@pytest.mark.parametrize("grouping", ["one", "two", "depthwise"])
 @each_row
-def test_ranges_of_rows_change_no_bit(row: Row, groups: int) -> None:
-    m = outputs_of_tile(row)
-    arguments = problem(np.random.default_rng(10), (2 * m + 1, m + 1), 18, 18, batch=2, groups=groups)
+def test_ranges_of_rows_change_no_bit(row: Row, grouping: str) -> None:
+    m, channels = outputs_of_tile(row), LANES[row["tier"]] + 2
+    groups = {"one": 1, "two": 2, "depthwise": channels}[grouping]
+    arguments = problem(np.random.default_rng(10), (2 * m + 1, m + 1), channels, channels, batch=2, groups=groups)
     arguments["activation"] = "silu"
     assert_ranges_change_no_bit(row, arguments, ((0, 1), (1, 1), (1, m + 1), (m + 1, 2 * m + 1)))
 
 
-@pytest.mark.parametrize("groups", [1, 17])
+@pytest.mark.parametrize("depthwise", [False, True])
 @each_row
-def test_neighbours_are_neither_read_nor_written(row: Row, groups: int) -> None:
-    size = (3, outputs_of_tile(row) + 1)
-    assert_neighbours_untouched(row, problem(np.random.default_rng(11), size, 17, 17, groups=groups), tolerance)
+def test_neighbours_are_neither_read_nor_written(row: Row, depthwise: bool) -> None:
+    size, channels = (3, outputs_of_tile(row) + 1), LANES[row["tier"]] + 1
+    arguments = problem(np.random.default_rng(11), size, channels, channels, groups=channels if depthwise else 1)
+    assert_neighbours_untouched(row, arguments, tolerance)
 
 
 @each_row
@@ -213,7 +217,7 @@ def test_the_expectation_is_near(t: int) -> None:
     """What is measured is of the size that is expected."""
     row = next(row for row in USABLE if row["t"] == t)
     rng = np.random.default_rng(13)
-    for inputs in (4, 64):
+    for inputs in (4, rounds(64)):
         arguments = problem(rng, (t - 4, t - 4), inputs, 6)
         expected = _core.run_reference("fft", **arguments)
         error = _core.run_kernel(row["name"], **arguments) - expected

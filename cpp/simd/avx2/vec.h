@@ -121,11 +121,22 @@ FI_INLINE maskv any_bits(s32v a, s32v b) {
   const __m256i none = _mm256_cmpeq_epi32(_mm256_and_si256(a.v, b.v), _mm256_setzero_si256());
   return {_mm256_castsi256_ps(_mm256_xor_si256(none, _mm256_set1_epi32(-1)))};
 }
+
+/// As _mm256_mask_i32gather_ps, but for Yz: the index is in ymm0. QEMU 7.2, on which this tier is
+/// tested as well, takes an index in ymm4 for none.
+FI_INLINE __m256 gather_over(__m256 result, const float* base, __m256i index, __m256 there) {
+  asm("vgatherdps %[there], (%[base], %[index], 4), %[result]"
+      : [result] "+&x"(result), [there] "+&x"(there)
+      : [base] "r"(base), [index] "Yz"(index),
+        "m"(*reinterpret_cast<const float (*)[INT32_MAX / 4]>(base)));
+  return result;
+}
 FI_INLINE f32v gather(const float* base, s32v index) {
-  return {_mm256_i32gather_ps(base, index.v, 4)};
+  const __m256 all = _mm256_castsi256_ps(_mm256_set1_epi32(-1));
+  return {gather_over(_mm256_undefined_ps(), base, index.v, all)};
 }
 FI_INLINE f32v gather(const float* base, s32v index, maskv m) {
-  return {_mm256_mask_i32gather_ps(_mm256_setzero_ps(), base, index.v, m.v, 4)};
+  return {gather_over(_mm256_setzero_ps(), base, index.v, m.v)};
 }
 
 struct table16 {

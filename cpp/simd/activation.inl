@@ -35,6 +35,8 @@ __attribute__((noinline, unused)) f32v activate_curve(f32v x, Activation activat
       return sigmoid(x);
     case ActivationKind::hard_sigmoid:
       return hard_sigmoid(x, activation.alpha, activation.beta);
+    case ActivationKind::hard_swish:
+      return hard_swish(x);
     case ActivationKind::silu:
       return silu(x);
     case ActivationKind::tanh:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import platform
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from effort import EMULATED
+from fastinfer import _core
 
 Array = npt.NDArray[Any]
 
-# Bytes beyond the end that may be touched: QEMU loads the whole of a vector for vmaskmovps, which processors do not.
-SLACK = 32 if EMULATED and platform.machine() == "x86_64" else 0
-
 _PAGE = mmap.PAGESIZE
 _PROT_NONE = 0
+# Bytes at either end that may be read: QEMU loads the whole of a vector for vmaskmovps, which processors do not.
+SLACK = _PAGE if EMULATED and "avx2" in _core.build_config()["features"] else 0
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -30,12 +29,11 @@ def _forbid(memory: mmap.mmap, offset: int) -> None:
 
 
 def _between_guards(array: Array, *, at_start: bool) -> Array:
-    bytes_used = array.nbytes + SLACK
-    room = -(-max(bytes_used, 1) // _PAGE) * _PAGE
-    memory = mmap.mmap(-1, room + 2 * _PAGE)
+    room = -(-max(array.nbytes, 1) // _PAGE) * _PAGE
+    memory = mmap.mmap(-1, room + 2 * (_PAGE + SLACK))
     _forbid(memory, 0)
-    _forbid(memory, _PAGE + room)
-    start = _PAGE if at_start else _PAGE + room - bytes_used
+    _forbid(memory, _PAGE + room + 2 * SLACK)
+    start = _PAGE + SLACK + (0 if at_start else room - array.nbytes)
     copy: Array = np.frombuffer(memory, dtype=array.dtype, count=array.size, offset=start).reshape(array.shape)
     copy[...] = array
     return copy
@@ -47,5 +45,5 @@ def guarded(array: Array) -> Array:
 
 
 def guarded_start(array: Array) -> Array:
-    """A C-contiguous copy whose first byte is the first after a page that cannot be accessed."""
+    """A C-contiguous copy whose first byte is the first, but for SLACK, after a page that cannot be accessed."""
     return _between_guards(np.asarray(array), at_start=True)

@@ -87,11 +87,20 @@ void for_each_k_block(const Depth& depth, int64_t kc, F&& body) {
   }
 }
 
-/// One block of rows [m_begin, m_end) and of K, over columns [n_begin, n_end).
+/// The packed rhs of the panel of column n (a multiple of nr), from k.
+const char* rhs_at(const Product& product, int64_t n, int64_t k) {
+  const Kernel& kernel = *product.kernel;
+  const auto panels = static_cast<int64_t>(kernel.packed_rhs_bytes(depth_of(product).k(), n));
+  return static_cast<const char*>(product.rhs) + panels + bytes_of(kernel.info.rhs, k * kernel.nr);
+}
+
+/// One block of rows [m_begin, m_end) and of K, over columns [n_begin, n_end). `after`: the rhs
+/// that is read once the block is done, or null. `far_dst`: dst and residual come
+/// from beyond L2.
 class Block {
  public:
-  Block(const Product& product, const KBlock& k, char* packed)
-      : product_(product), k_(k), packed_(packed) {}
+  Block(const Product& product, const KBlock& k, char* packed, const char* after, bool far_dst)
+      : product_(product), k_(k), packed_(packed), after_(after), far_dst_(far_dst) {}
 
   void pack_lhs(int64_t m_begin, int64_t m_end) const {
     const Kernel& kernel = *product_.kernel;
@@ -114,36 +123,49 @@ class Block {
                      const int32_t* offsets) const {
     const Kernel& kernel = *product_.kernel;
     const int64_t whole_tiles = std::max<int64_t>(1, (m_end - m_begin) / kernel.mr);
-    const int64_t rhs_step = (bytes_of(kernel.info.rhs, kernel.nr) + whole_tiles - 1) / whole_tiles;
+    const int64_t row_bytes = bytes_of(kernel.info.rhs, kernel.nr);
+    const int64_t rhs_step = (row_bytes + whole_tiles - 1) / whole_tiles;
     Tile tile = common_tile();
+    tile.streams = m_end - m_begin <= kernel.mr;
     for (int64_t n = n_begin; n < n_end; n += kernel.nr) {
+      tile.rhs = rhs_at(product_, n, k_.k_begin);
       move_to_columns(n, n_end, tile);
-      // After the last panel comes the first one, for the next block of K, or the next product's,
-      // if its rhs is next in memory, as Winograd's are.
-      const bool back = n + kernel.nr >= n_end && !k_.last;
-      const char* next = back ? rhs_at(n_begin, k_.k_begin + k_.k()) : tile.rhs + panel_bytes_;
+      const char* const next = n + kernel.nr < n_end ? tile.rhs + panel_bytes_ : after_;
       const bool fetch_lhs = n == n_begin && far_lhs();
-      tile.ahead_step = fetch_lhs ? bytes_of(kernel.info.lhs, kernel.mr) : rhs_step;
-      for (int64_t m = m_begin; m < m_end; m += kernel.mr, next += k_.k() * rhs_step) {
+      tile.ahead_step = fetch_lhs ? bytes_of(kernel.info.lhs, kernel.mr) : next ? rhs_step : 0;
+      int64_t fetched = 0;  // of each row of the next panel
+      for (int64_t m = m_begin; m < m_end; m += kernel.mr, fetched += rhs_step) {
         move_to_rows(m, m_begin, m_end, offsets, tile);
         move_dst(m, n, tile);
-        tile.ahead = fetch_lhs ? tile.lhs + kernel.mr * tile.lhs_stride : next;
+        if (fetch_lhs) {  // of the tile that follows, or of the last one again
+          const int64_t rows = m + 2 * kernel.mr <= m_end ? kernel.mr : 0;
+          tile.ahead = tile.lhs + rows * tile.lhs_stride;
+          if (rows == 0) tile.ahead_step = 0;
+        } else {  // never beyond the panel: an address that is not mapped costs a page walk
+          tile.ahead = next ? next + k_.k() * std::min(fetched, row_bytes - rhs_step) : tile.rhs;
+        }
+        if (far_dst_) {
+          const bool down = m + kernel.mr < m_end;
+          fetch_dst(down ? m + kernel.mr : m_begin, m_end, down ? n : n + kernel.nr, n_end);
+        }
         multiply(tile);
       }
     }
   }
 
-  /// Each tile of lhs once, and dst row after row. `far`: dst and residual come from beyond L2, and
-  /// are fetched while their tile is multiplied.
+  /// Each tile of lhs once, and dst row after row.
   void run_by_rows(int64_t m_begin, int64_t m_end, int64_t n_begin, int64_t n_end,
-                   const int32_t* offsets, bool far) const {
+                   const int32_t* offsets) const {
+    const Kernel& kernel = *product_.kernel;
+    const char* const first_panel = rhs_at(product_, n_begin, k_.k_begin);
     Tile tile = common_tile();
-    for (int64_t m = m_begin; m < m_end; m += product_.kernel->mr) {
+    for (int64_t m = m_begin; m < m_end; m += kernel.mr) {
       move_to_rows(m, m_begin, m_end, offsets, tile);
-      for (int64_t n = n_begin; n < n_end; n += product_.kernel->nr) {
+      tile.rhs = first_panel;
+      for (int64_t n = n_begin; n < n_end; n += kernel.nr, tile.rhs += panel_bytes_) {
         move_to_columns(n, n_end, tile);
         move_dst(m, n, tile);
-        if (far) fetch_dst(tile);
+        if (far_dst_) fetch_dst(m, m_end, n, n_end);
         multiply(tile);
       }
     }
@@ -174,15 +196,8 @@ class Block {
            product_.m * row_bytes > cpu::cache_sizes().l2 / 2;
   }
 
-  const char* rhs_at(int64_t n, int64_t k) const {
-    const Kernel& kernel = *product_.kernel;
-    return static_cast<const char*>(product_.rhs) + n / kernel.nr * panel_bytes_ +
-           bytes_of(kernel.info.rhs, k * kernel.nr);
-  }
-
   void move_to_columns(int64_t n, int64_t n_end, Tile& tile) const {
     const Kernel& kernel = *product_.kernel;
-    tile.rhs = rhs_at(n, k_.k_begin);
     tile.n = static_cast<int32_t>(std::min<int64_t>(kernel.nr, n_end - n));
     const Epilogue& epilogue = product_.epilogue;
     if (epilogue.bias) tile.epilogue.bias = epilogue.bias + n;
@@ -218,15 +233,23 @@ class Block {
     }
   }
 
-  void fetch_dst(const Tile& tile) const {
-    const int64_t bytes = bytes_of(product_.kernel->info.dst, tile.n);
-    const auto* residual = static_cast<const char*>(tile.epilogue.residual);
-    for (int32_t i = 0; i < tile.m; ++i) {
-      for (int64_t at = 0; at < bytes; at += kLine) {
-        __builtin_prefetch(tile.dst + i * tile.dst_stride + at, 1);
-        if (residual) __builtin_prefetch(residual + i * tile.epilogue.residual_stride + at);
+  /// Dst and residual that come from beyond L2 are wanted all at once when a tile is done: they are
+  /// fetched while it is multiplied, or the tile before it.
+  void fetch_dst(int64_t m, int64_t m_end, int64_t n, int64_t n_end) const {
+    if (m >= m_end || n >= n_end) return;
+    const Kernel& kernel = *product_.kernel;
+    const Epilogue& epilogue = product_.epilogue;
+    const int64_t rows = std::min<int64_t>(kernel.mr, m_end - m);
+    const int64_t bytes = bytes_of(kernel.info.dst, std::min<int64_t>(kernel.nr, n_end - n));
+    const int64_t column = bytes_of(kernel.info.dst, n);
+    const auto fetch = [&](const void* base, int64_t stride) {
+      const char* row = static_cast<const char*>(base) + m * stride + column;
+      for (int64_t i = 0; i < rows; ++i, row += stride) {
+        for (int64_t at = 0; at < bytes; at += kLine) __builtin_prefetch(row + at);
       }
-    }
+    };
+    fetch(product_.dst, product_.dst_stride);
+    if (epilogue.residual && k_.last) fetch(epilogue.residual, epilogue.residual_stride);
   }
 
   void multiply(const Tile& tile) const {
@@ -236,6 +259,8 @@ class Block {
   const Product& product_;
   const KBlock& k_;
   char* packed_;
+  const char* after_;
+  bool far_dst_;
   int64_t panel_bytes_ = static_cast<int64_t>(
       product_.kernel->packed_rhs_bytes(depth_of(product_).k(), product_.kernel->nr));
 };
@@ -254,20 +279,29 @@ void run(const Product& product, const Blocking& blocking, int64_t m_begin, int6
   int32_t* offsets = reinterpret_cast<int32_t*>(base + layout.offsets);
   const cpu::CacheSizes caches = cpu::cache_sizes();
   const int64_t dst_bytes = bytes_of(kernel.info.dst, (m_end - m_begin) * (n_end - n_begin));
-  const bool far_dst = dst_bytes * (product.epilogue.residual ? 2 : 1) > caches.l2;
+  const int64_t out_bytes = dst_bytes * (product.epilogue.residual ? 2 : 1);
+  const bool row_by_row = out_bytes > caches.l2;  // dst takes longer than the multiplications
   if (kernel.worker_begin) kernel.worker_begin(scratch);
   for (int64_t m = m_begin; m < m_end; m += blocking.mc) {
     const int64_t end = std::min(m + blocking.mc, m_end);
     if (product.form == LhsForm::offsets) fill_offsets(product, m, end, offsets);
     for (int64_t n = n_begin; n < n_end; n += blocking.nc) {
       for_each_k_block(depth_of(product), blocking.kc, [&](const KBlock& k) {
-        const Block block(product, k, base + layout.packed);
-        if (product.form == LhsForm::packed) block.pack_lhs(m, end);
         const int64_t columns_end = std::min(n + blocking.nc, n_end);
+        const char* after = product.next_rhs;
+        if (!k.last) {
+          after = rhs_at(product, n, k.k_begin + k.k());
+        } else if (columns_end < n_end) {
+          after = rhs_at(product, columns_end, 0);
+        } else if (end < m_end) {
+          after = rhs_at(product, n_begin, 0);
+        }
+        const Block block(product, k, base + layout.packed, after,
+                          k.last && out_bytes > caches.l2 / 4);
+        if (product.form == LhsForm::packed) block.pack_lhs(m, end);
         const int64_t rhs_bytes = bytes_of(kernel.info.rhs, k.k() * (columns_end - n));
-        const bool far = far_dst && k.last && rhs_bytes <= caches.l2 / 8;
-        if (far || rhs_bytes <= caches.l1d / 2) {
-          block.run_by_rows(m, end, n, columns_end, offsets, far);
+        if (rhs_bytes <= (row_by_row && k.last ? caches.l2 / 8 : caches.l1d / 2)) {
+          block.run_by_rows(m, end, n, columns_end, offsets);
         } else {
           block.run_by_panels(m, end, n, columns_end, offsets);
         }

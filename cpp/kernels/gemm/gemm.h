@@ -50,6 +50,7 @@ struct Tile {
   const char* rhs;      // packed: block's K (padded to kr) x nr
   const char* ahead;    // what later tiles read (rhs, lhs): fetched into L2,
   int64_t ahead_step;   // so many bytes further at each k
+  bool streams;         // or the rhs itself is, just before it is read: no other tile reads it
   int32_t m, n;         // valid rows and columns, 1..mr and 1..nr
   char* dst;
   int64_t dst_stride;  // bytes from row to row
@@ -104,7 +105,8 @@ struct Product {
   OffsetFill fill = nullptr;   // offsets
   const void* fill_context = nullptr;
   const void* pad = nullptr;
-  const void* rhs;  // packed
+  const void* rhs;                 // packed
+  const char* next_rhs = nullptr;  // what is read after this product, as long as a panel; or null
   void* dst;
   int64_t dst_stride;  // bytes
   Epilogue epilogue;

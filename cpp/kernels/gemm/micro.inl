@@ -17,9 +17,9 @@ struct Accumulators {
   f32v v[M][V];
 };
 
-/// Tiles of few rows are bound by reading the rhs: they ask for it 8 KB ahead, beyond what the
-/// hardware does.
-constexpr bool streams(int rows, int vectors) { return rows <= 2 || (rows <= 4 && vectors > 3); }
+/// Tiles that read the rhs alone are bound by it: they ask for it 8 KB ahead, beyond what the
+/// hardware does. Those of one or two rows always are.
+constexpr bool always_streams(int rows) { return rows <= 2; }
 constexpr int kPrefetchAhead = 2048;
 
 /// The others fetch what later tiles read, a little at each k.
@@ -29,17 +29,17 @@ struct Ahead {
 };
 
 /// acc(i, :) += sum_p a[i][p * step] * rhs(p, :); returns the rhs after k rows of it.
-template <int M, int V>
+template <bool stream, int M, int V>
 FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)[M], int64_t step,
                                 int64_t k, const float* rhs, int64_t nr, Ahead& ahead) {
 #pragma GCC unroll 2
   for (int64_t p = 0; p < k; ++p) {
     f32v b[V];
-    if (!streams(M, V)) prefetch_l2(ahead.next += ahead.step);
+    if (!stream) prefetch_l2(ahead.next += ahead.step);
 #pragma GCC unroll 16
     for (int j = 0; j < V; ++j) {
       b[j] = load(rhs + j * kLanes);
-      if (streams(M, V)) prefetch(rhs + kPrefetchAhead + j * kLanes);
+      if (stream) prefetch(rhs + kPrefetchAhead + j * kLanes);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
@@ -62,14 +62,18 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
   if constexpr (form == LhsForm::packed) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) a[i] = reinterpret_cast<const float*>(tile.lhs) + i;
-    multiply(acc, a, mr, k, rhs, nr, ahead);
+    multiply<always_streams(M)>(acc, a, mr, k, rhs, nr, ahead);
   } else if constexpr (form == LhsForm::strided) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
       const int64_t row = i < tile.m ? i : tile.m - 1;
       a[i] = reinterpret_cast<const float*>(tile.lhs + tile.k_skip + row * tile.lhs_stride);
     }
-    multiply(acc, a, 1, k, rhs, nr, ahead);
+    if (always_streams(M) || tile.streams) {
+      multiply<true>(acc, a, 1, k, rhs, nr, ahead);
+    } else {
+      multiply<always_streams(M)>(acc, a, 1, k, rhs, nr, ahead);
+    }
   } else {
     for (int32_t t = 0; t < tile.taps; ++t) {
       const int32_t* offsets = tile.offsets + static_cast<int64_t>(t) * mr;
@@ -79,7 +83,7 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
         const char* start = offset == kPadRow ? tile.pad : tile.lhs + offset;
         a[i] = reinterpret_cast<const float*>(start + tile.k_skip);
       }
-      rhs = multiply(acc, a, 1, tile.k_tap, rhs, nr, ahead);
+      rhs = multiply<always_streams(M)>(acc, a, 1, tile.k_tap, rhs, nr, ahead);
     }
   }
 }

@@ -103,6 +103,8 @@ void run(const Layer& layer, const Convolution& convolution, const char* packed,
   const Scratch places = scratch_of(layer);
   const Convolution columns = columns_of(convolution, n_begin, n_end);
   const int64_t weights = static_cast<int64_t>(packed_bytes(layer)) / layer.points();
+  const auto first_panel =
+      static_cast<int64_t>(layer.gemm->packed_rhs_bytes(layer.inputs, n_begin));
   Block inputs{grid_of(convolution, layer.kernel->m), 0, 0,
                reinterpret_cast<float*>(scratch),     0, tile_stride(layer.inputs)};
   Block products = inputs;
@@ -120,6 +122,8 @@ void run(const Layer& layer, const Convolution& convolution, const char* packed,
       product.lhs = inputs.points + p * inputs.point_stride;
       product.dst = products.points + p * products.point_stride;
       product.rhs = packed + p * weights;
+      const bool last = p + 1 == layer.points();
+      product.next_rhs = packed + first_panel + (last ? 0 : p + 1) * weights;
       gemm::run(product, layer.blocking, 0, tiles, n_begin, n_end, scratch + places.gemm);
     }
     Block part = products;

@@ -218,6 +218,13 @@ def faults_of(wheel: Path, target: Target) -> list[str]:
     return faults
 
 
+def install(wheel: Path, target: Target, folder: Path) -> None:
+    """pip accepts the wheel for the oldest system that its tag promises."""
+    platform = f"manylinux_{GLIBC[0]}_{GLIBC[1]}_{target.arch}"
+    words = ("--platform", platform, "--python-version", target.python, "--only-binary=:all:", "--target", folder)
+    run(sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", *words, wheel)
+
+
 def build(target: Target, out: Path) -> Path:
     """One wheel, checked, in `out`."""
     tools = environment("tools", Path(sys.executable), TOOLS)
@@ -227,6 +234,7 @@ def build(target: Target, out: Path) -> Path:
         wheel = repair(compile_wheel(target, tools, compiled), tools, repaired)
         if faults := faults_of(wheel, target):
             raise BuildError(f"{wheel.name}: {'; '.join(faults)}")
+        install(wheel, target, Path(scratch, "installed"))
         out.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy2(wheel, out / wheel.name))
 

@@ -23,7 +23,7 @@ namespace {
 
 using gemm::LhsForm;
 
-constexpr const char* kForms[] = {"strided", "offsets", "packed"};
+constexpr const char* kForms[] = {"strided", "offsets", "packed", "mapped"};
 
 [[noreturn]] void refuse(const std::string& reason) {
   throw Error(ErrorKind::shape, "gemm: " + reason);
@@ -45,6 +45,7 @@ struct Arguments {
   LhsForm form = LhsForm::strided;
   py::array_t<float> lhs, rhs, bias, residual, pad;
   py::array_t<int32_t> rows;  // offsets form: (taps, M)
+  py::array_t<int32_t> map;   // mapped form: (K,)
   Activation activation;
   int64_t m = 0, n = 0, k = 0, taps = 1;
 
@@ -55,6 +56,7 @@ struct Arguments {
         residual(array_argument<float>(kwargs, "residual")),
         pad(array_argument<float>(kwargs, "pad")),
         rows(array_argument<int32_t>(kwargs, "offsets")),
+        map(array_argument<int32_t>(kwargs, "map")),
         activation(activation_argument(kwargs)) {
     form = form_of(string_argument(kwargs, "form", "strided"));
     argument(kwargs, "lhs");
@@ -64,6 +66,8 @@ struct Arguments {
     m = lhs.shape(0);
     if (form == LhsForm::offsets) {
       check_offsets();
+    } else if (form == LhsForm::mapped) {
+      check_map();
     } else if (lhs.shape(1) != k) {
       refuse("lhs has " + std::to_string(lhs.shape(1)) + " columns and rhs " + std::to_string(k) +
              " rows");
@@ -80,6 +84,13 @@ struct Arguments {
   const float* bias_data() const { return bias.size() ? bias.data() : nullptr; }
 
  private:
+  void check_map() const {
+    if (map.ndim() != 1 || map.shape(0) != k) refuse("map is not (K,)");
+    const auto at = map.unchecked<1>();
+    for (int64_t p = 0; p < k; ++p) {
+      if (at(p) < 0 || at(p) >= lhs.shape(1)) refuse("map leaves the row");
+    }
+  }
   void check_offsets() {
     if (rows.ndim() != 2 || pad.ndim() != 1 || pad.shape(0) != lhs.shape(1))
       refuse("offsets need (taps, M) and pad");
@@ -119,6 +130,7 @@ gemm::Product product_of(const gemm::Kernel& kernel, const Arguments& arguments,
   product.lhs = arguments.lhs.data();
   product.lhs_row_stride = arguments.lhs.strides(0);
   product.lhs_k_stride = arguments.lhs.strides(1);
+  if (arguments.form == LhsForm::mapped) product.k_map = arguments.map.data();
   product.fill = &fill_offsets;
   product.fill_context = &arguments;
   product.pad = arguments.pad.size() ? arguments.pad.data() : nullptr;
@@ -190,10 +202,19 @@ std::vector<double> dense(const py::array_t<float>& array) {
   return out;
 }
 
-/// The lhs that the offsets stand for, dense.
+/// The lhs that offsets or a map stand for, dense.
 std::vector<double> lowered(const Arguments& arguments) {
-  if (arguments.form != LhsForm::offsets) return dense(arguments.lhs);
   std::vector<double> out(static_cast<size_t>(arguments.m * arguments.k));
+  if (arguments.form == LhsForm::mapped) {
+    const auto at = arguments.lhs.unchecked<2>();
+    const auto map = arguments.map.unchecked<1>();
+    for (size_t i = 0; i < out.size(); ++i) {
+      const auto place = static_cast<int64_t>(i);
+      out[i] = at(place / arguments.k, map(place % arguments.k));
+    }
+    return out;
+  }
+  if (arguments.form != LhsForm::offsets) return dense(arguments.lhs);
   const auto row = arguments.rows.unchecked<2>();
   const auto at = arguments.lhs.unchecked<2>();
   const auto pad = arguments.pad.unchecked<1>();

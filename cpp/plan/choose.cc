@@ -179,7 +179,9 @@ std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& ma
   for (Candidate& c : winograd_candidates(query, machine)) all.push_back(std::move(c));
   all.push_back(fft_candidate(query, machine));
   for (Candidate& c : all) {
-    if (query.planar && c.algorithm != "direct") c.cycles += interleaving_cycles(query);
+    const bool copies =
+        (query.planar && c.algorithm != "direct") || (query.shuffled && c.algorithm != "pointwise");
+    if (copies) c.cycles += interleaving_cycles(query);
   }
   // Planar algorithms are another layout's: the passes decide between the two, by these figures.
   for (Candidate& c : planar_candidates(query, machine)) {

@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 F32 = np.float32
 EPS = float(np.finfo(F32).eps)
 ROWS = [row for row in _core.kernels() if row["family"] == "gemm"]
-FORMS = ("strided", "offsets", "packed")
+FORMS = ("strided", "offsets", "packed", "mapped")
 TAPS = 3
 ACTIVATIONS = {
     "none": (0.0, 0.0),
@@ -51,6 +51,9 @@ def problem(rng: np.random.Generator, form: str, m: int, n: int, k: int) -> dict
         lhs = rng.standard_normal((rows, k_tap)).astype(F32)
         arguments["offsets"] = rng.integers(-1, rows, (TAPS, m), dtype=np.int32)
         arguments["pad"] = guarded(rng.standard_normal(k_tap).astype(F32))
+    elif form == "mapped":
+        lhs = rng.standard_normal((m, k + 2)).astype(F32)
+        arguments["map"] = guarded(rng.integers(0, k + 2, k, dtype=np.int32))
     else:
         lhs = rng.standard_normal((m, k)).astype(F32)
     arguments["lhs"] = guarded(lhs.T.copy()).T if form == "packed" else guarded(lhs)
@@ -58,6 +61,8 @@ def problem(rng: np.random.Generator, form: str, m: int, n: int, k: int) -> dict
 
 
 def dense_lhs(arguments: dict[str, Any]) -> Array:
+    if arguments["form"] == "mapped":
+        return np.asarray(arguments["lhs"][:, arguments["map"]])
     if arguments["form"] != "offsets":
         return np.asarray(arguments["lhs"])
     table = np.concatenate([arguments["lhs"], arguments["pad"][None]])
@@ -214,6 +219,9 @@ def test_best_row() -> None:
         ({"form": "sideways"}, "value"),
         ({"lhs": np.zeros((4, 2), F32).T}, "shape"),
         ({"activation": "loud"}, "attribute"),
+        ({"form": "mapped", "map": np.zeros(3, np.int32)}, "shape"),
+        ({"form": "mapped", "map": np.array([0, 1, 2, 4], np.int32)}, "shape"),
+        ({"form": "mapped", "map": np.array([0, 1, 2, -1], np.int32)}, "shape"),
     ],
 )
 def test_bad_arguments(change: dict[str, Any], kind: str) -> None:

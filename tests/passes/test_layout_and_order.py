@@ -49,13 +49,24 @@ def test_shuffle_goes_through_what_keeps_channels_apart() -> None:
     assert_same(before, graph)
 
 
-@pytest.mark.parametrize("reader", ["grouped", "output", "sum", "softmax"])
+def test_grouped_convolutions_are_told_of_the_order() -> None:
+    net = Net()
+    y = shuffle(net, net.conv(net.input(2, 4, 6, 6), 12, 4), 3, (2, 12, 6, 6))
+    y = net.conv(y, 12, 12, 3, group=12, pads=[1, 1, 1, 1])
+    graph = net.graph(net.conv(y, 9, 12, group=3), net.conv(y, 4, 12, 3, group=2, bias=False))
+    before = graph.copy()
+    absorb(graph)
+    assert ops(graph) == ["Conv"] * 4
+    assert [node.attributes.get("shuffle") for node in graph.nodes] == [None, None, 3, 3]
+    assert_same(before, graph)
+
+
+@pytest.mark.parametrize("reader", ["output", "sum", "softmax"])
 def test_shuffle_stays_where_the_order_shows(reader: str) -> None:
     net = Net()
     x = net.input(2, 6, 3, 4)
     y = shuffle(net, x, 2, (2, 6, 3, 4))
     made = {
-        "grouped": lambda: net.conv(y, 6, 6, group=2),
         "output": lambda: y,
         "sum": lambda: net.conv(net.node("Add", y, x), 3, 6),
         "softmax": lambda: net.conv(net.node("Softmax", y, axis=1), 3, 6),

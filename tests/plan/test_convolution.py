@@ -87,7 +87,9 @@ def activation_attributes(activation: Activation | None) -> dict[str, Any]:
     }
 
 
-def check(c: dict[str, Any], transposed: bool = False, dynamic: bool = False, planar: bool = False) -> None:
+def check(
+    c: dict[str, Any], transposed: bool = False, dynamic: bool = False, planar: bool = False, shuffle: int = 1
+) -> None:
     rng = np.random.default_rng(c["seed"])
     spare = 4 if transposed else 0  # so that the pads leave something of the output
     size = [n + spare for n in c["size"]]
@@ -100,6 +102,8 @@ def check(c: dict[str, Any], transposed: bool = False, dynamic: bool = False, pl
     op = "ConvTranspose" if transposed else "Conv"
     common = {name: list(c[name]) for name in ("strides", "dilations", "pads")}
     node = {**common, "group": c["groups"], "kernel_shape": list(c["kernel"])}
+    if shuffle != 1:
+        node["shuffle"] = shuffle
     shape = oracle(op, [x, w, b], node, None).shape
     residual = rng.standard_normal(shape).astype(np.float32) if c["residual"] and not transposed else None
     arrays = [x, w, b] if residual is None else [x, w, b, residual]
@@ -110,7 +114,7 @@ def check(c: dict[str, Any], transposed: bool = False, dynamic: bool = False, pl
     xi = net.input(x) if planar else net.image_input(x)
     ri = -1 if residual is None else net.image_input(residual)
     y = net.image(shape, pixel=shape[1] + c["gap"])
-    attributes = {**common, "groups": c["groups"], **activation_attributes(c["activation"])}
+    attributes = {**common, "groups": c["groups"], "shuffle": shuffle, **activation_attributes(c["activation"])}
     step = "conv_transpose" if transposed else "conv"
     if dynamic:
         net.step(step, [xi, ri, net.input(w), net.input(b)], [y], [None, None], name="it", **attributes)
@@ -143,6 +147,23 @@ def test_conv(c: dict[str, Any]) -> None:
 @settings(max_examples=60, deadline=None)
 def test_conv_of_planar_channels(c: dict[str, Any]) -> None:
     check({**c, "groups": 1, "inputs": 1 + c["seed"] % 6}, planar=True)
+
+
+@given(convolutions(), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_conv_of_shuffled_channels(c: dict[str, Any], window: bool, planar: bool) -> None:
+    pointwise = {} if window else {"kernel": (1, 1), "strides": (1, 1), "dilations": (1, 1), "pads": (0, 0, 0, 0)}
+    divisors = [d for d in range(2, c["inputs"] + 1) if c["inputs"] % d == 0] or [1]
+    check({**c, **pointwise}, planar=planar, shuffle=divisors[c["seed"] % len(divisors)])
+
+
+def test_a_shuffle_in_groups_that_do_not_divide_the_channels() -> None:
+    net = Net()
+    y = net.image((1, 4, 3, 3))
+    net.conv(net.image_input(np.zeros((1, 6, 3, 3), np.float32)), y, np.zeros((4, 6, 1, 1), np.float32), shuffle=4)
+    net.output(y)
+    with pytest.raises(_core.CoreError, match="shuffle does not divide"):
+        net.prepare()
 
 
 @given(convolutions())

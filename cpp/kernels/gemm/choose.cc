@@ -56,7 +56,7 @@ int64_t rounded_rows(int64_t m, int64_t mr) {
 /// Cycles of all tiles of one panel of `vectors` vectors.
 double panel_cycles(const Kernel& kernel, LhsForm form, int64_t vectors, int64_t m, int64_t k) {
   const auto tile = [&](int64_t rows) {
-    const double entry = form == LhsForm::strided ? 40 : 60;
+    const double entry = form == LhsForm::strided || form == LhsForm::mapped ? 40 : 60;
     return static_cast<double>(k) * cycles_per_k(rows, vectors, core_of(kernel.info.tier).lanes) +
            entry + 2.0 * static_cast<double>(rows * vectors);
   };

@@ -23,7 +23,7 @@ constexpr Kernel make_row(const char* name) {
       .lhs_sums = false,
       .rhs_sums = false,
       .run = {run_any<LhsForm::strided, mr, nr>, run_any<LhsForm::offsets, mr, nr>,
-              run_any<LhsForm::packed, mr, nr>},
+              run_any<LhsForm::packed, mr, nr>, run_any<LhsForm::mapped, mr, nr>},
       .packed_rhs_bytes = packed_rhs_bytes<nr>,
       .pack_rhs = pack_rhs<nr>,
       .pack_lhs = pack_lhs<mr>,

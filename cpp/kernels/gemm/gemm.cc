@@ -178,6 +178,7 @@ class Block {
     tile.lhs_stride = product_.lhs_row_stride;
     tile.pad = static_cast<const char*>(product_.pad);
     tile.k_skip = bytes_of(product_.kernel->info.lhs, k_.skip);
+    if (product_.k_map) tile.k_map = product_.k_map + k_.k_begin;
     tile.ahead = static_cast<const char*>(product_.rhs);
     tile.taps = static_cast<int32_t>(k_.taps);
     tile.k_tap = static_cast<int32_t>(k_.k_tap);
@@ -212,6 +213,7 @@ class Block {
     tile.m = static_cast<int32_t>(std::min<int64_t>(kernel.mr, m_end - m));
     switch (product_.form) {
       case LhsForm::strided:
+      case LhsForm::mapped:
         tile.lhs = static_cast<const char*>(product_.lhs) + m * product_.lhs_row_stride;
         break;
       case LhsForm::offsets:

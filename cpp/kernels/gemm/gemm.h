@@ -2,7 +2,7 @@
 //
 //   dst(m, n) = activation( scale(n) * sum_k lhs(m, k) * rhs(k, n)  +  bias(n)  +  residual(m, n) )
 //
-// over a range of rows m. The rhs is packed once, at prepare; the lhs comes in one of three forms.
+// over a range of rows m. The rhs is packed once, at prepare; the lhs comes in one of four forms.
 // The framework (gemm.cc) owns the loops; a row of the table brings the micro-kernel, its tile and
 // its packing.
 #pragma once
@@ -21,8 +21,9 @@ enum class LhsForm : uint8_t {
   offsets,  // indirection: K = taps * k_tap; tap t of row m starts at base + offset(t, m), or is
             // the pad row
   packed,   // the row's pack_lhs hook lays a tile out in worker scratch, from any strides
+  mapped,   // strided, but element k of row m stands k_map[k] elements behind its start
 };
-inline constexpr int kLhsForms = 3;
+inline constexpr int kLhsForms = 4;
 
 /// In an offsets table: this tap of this row reads the pad row (k_tap elements that hold the zero
 /// point).
@@ -41,8 +42,9 @@ struct Epilogue {
 
 /// One call of a micro-kernel: at most mr x nr of dst, over one block of K.
 struct Tile {
-  const char* lhs;         // strided: row 0; offsets: the tensor's base; packed: the packed panel
-  int64_t lhs_stride;      // strided: bytes from row to row
+  const char* lhs;  // strided, mapped: row 0; offsets: the tensor's base; packed: the packed panel
+  int64_t lhs_stride;      // strided, mapped: bytes from row to row
+  const int32_t* k_map;    // mapped: of this block of K
   const int32_t* offsets;  // offsets: [taps][mr] byte offsets from lhs, or kPadRow
   const char* pad;         // offsets: the pad row
   int64_t k_skip;  // bytes added to every row's start: where this block of K begins inside a tap
@@ -99,10 +101,11 @@ struct Product {
   int32_t taps = 1;
   int64_t k_tap;  // K = taps * k_tap
   LhsForm form;
-  const void* lhs;             // base
-  int64_t lhs_row_stride = 0;  // strided and packed: bytes
-  int64_t lhs_k_stride = 0;    // packed: bytes from k to k + 1
-  OffsetFill fill = nullptr;   // offsets
+  const void* lhs;                 // base
+  int64_t lhs_row_stride = 0;      // strided, packed and mapped: bytes
+  int64_t lhs_k_stride = 0;        // packed: bytes from k to k + 1
+  const int32_t* k_map = nullptr;  // mapped: [K]
+  OffsetFill fill = nullptr;       // offsets
   const void* fill_context = nullptr;
   const void* pad = nullptr;
   const void* rhs;                 // packed

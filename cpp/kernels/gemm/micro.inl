@@ -28,13 +28,24 @@ struct Ahead {
   int64_t step;
 };
 
-/// acc(i, :) += sum_p a[i][p * step] * rhs(p, :); returns the rhs after k rows of it.
-template <bool stream, int M, int V>
-FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)[M], int64_t step,
+/// Where element p of a row of the lhs stands.
+struct Step {
+  int64_t step;
+  FI_INLINE int64_t at(int64_t p) const { return p * step; }
+};
+struct Map {
+  const int32_t* map;
+  FI_INLINE int64_t at(int64_t p) const { return map[p]; }
+};
+
+/// acc(i, :) += sum_p a[i][place.at(p)] * rhs(p, :); returns the rhs after k rows of it.
+template <bool stream, int M, int V, class Place>
+FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)[M], Place place,
                                 int64_t k, const float* rhs, int64_t nr, Ahead& ahead) {
 #pragma GCC unroll 2
   for (int64_t p = 0; p < k; ++p) {
     f32v b[V];
+    const int64_t at = place.at(p);
     if (!stream) prefetch_l2(ahead.next += ahead.step);
 #pragma GCC unroll 16
     for (int j = 0; j < V; ++j) {
@@ -43,7 +54,7 @@ FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)
     }
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
-      const f32v x = splat(a[i][p * step]);
+      const f32v x = splat(a[i][at]);
 #pragma GCC unroll 16
       for (int j = 0; j < V; ++j) acc.v[i][j] = fma(x, b[j], acc.v[i][j]);
     }
@@ -62,7 +73,14 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
   if constexpr (form == LhsForm::packed) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) a[i] = reinterpret_cast<const float*>(tile.lhs) + i;
-    multiply<always_streams(M)>(acc, a, mr, k, rhs, nr, ahead);
+    multiply<always_streams(M)>(acc, a, Step{mr}, k, rhs, nr, ahead);
+  } else if constexpr (form == LhsForm::mapped) {
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) {
+      const int64_t row = i < tile.m ? i : tile.m - 1;
+      a[i] = reinterpret_cast<const float*>(tile.lhs + row * tile.lhs_stride);
+    }
+    multiply<always_streams(M)>(acc, a, Map{tile.k_map}, k, rhs, nr, ahead);
   } else if constexpr (form == LhsForm::strided) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
@@ -70,9 +88,9 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
       a[i] = reinterpret_cast<const float*>(tile.lhs + tile.k_skip + row * tile.lhs_stride);
     }
     if (always_streams(M) || tile.streams) {
-      multiply<true>(acc, a, 1, k, rhs, nr, ahead);
+      multiply<true>(acc, a, Step{1}, k, rhs, nr, ahead);
     } else {
-      multiply<always_streams(M)>(acc, a, 1, k, rhs, nr, ahead);
+      multiply<always_streams(M)>(acc, a, Step{1}, k, rhs, nr, ahead);
     }
   } else {
     for (int32_t t = 0; t < tile.taps; ++t) {
@@ -83,7 +101,7 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
         const char* start = offset == kPadRow ? tile.pad : tile.lhs + offset;
         a[i] = reinterpret_cast<const float*>(start + tile.k_skip);
       }
-      rhs = multiply<always_streams(M)>(acc, a, 1, tile.k_tap, rhs, nr, ahead);
+      rhs = multiply<always_streams(M)>(acc, a, Step{1}, tile.k_tap, rhs, nr, ahead);
     }
   }
 }

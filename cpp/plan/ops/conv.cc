@@ -29,6 +29,7 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   query.planar = p.channel_stride != 1;
   query.uniform_pixels = query.planar || rows_join(p.x.image);  // its copy is dense
   query.input_bytes = query.planar ? dense_bytes(p.x.image) : p.x.extent_bytes();
+  query.shuffled = p.shuffle != 1;
   query.thresholded = p.thresholded;
   query.density = p.density;
   return query;
@@ -37,8 +38,9 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
 std::unique_ptr<Operator> make(const std::string& algorithm, const ConvQuery& query,
                                const ConvProblem& problem, const Filter& filter,
                                PrepareContext& context) {
-  if (algorithm == "direct") return make_direct_convolution(problem, filter, context);
-  if (problem.channel_stride != 1) {
+  const bool shuffled = problem.shuffle != 1;
+  if (algorithm == "direct" && !shuffled) return make_direct_convolution(problem, filter, context);
+  if (problem.channel_stride != 1 || (shuffled && algorithm != "pointwise")) {
     return make_interleaved_convolution(problem, context, [&](const ConvProblem& interleaved) {
       return make(algorithm, query, interleaved, filter, context);
     });
@@ -72,6 +74,8 @@ void check(const Step& step, const ConvProblem& p, const int64_t (&oihw)[4]) {
   };
   need(p.groups >= 1 && p.x.image.channels % p.groups == 0,
        "groups do not divide the input's channels");
+  need(p.shuffle >= 1 && p.x.image.channels % p.shuffle == 0,
+       "a shuffle does not divide the input's channels");
   need(oihw[0] % p.groups == 0, "groups do not divide the output's channels");
   need(oihw[1] * p.groups == p.x.image.channels, "the weights do not have the input's channels");
   need(oihw[0] == p.y.image.channels, "the weights do not have the output's channels");
@@ -165,6 +169,8 @@ std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
   problem.y = as_image(step, output(program, step, 0));
   problem.residual = as_image(step, input(program, step, 1, false));
   problem.groups = attributes.integer("groups", 1);
+  problem.shuffle = attributes.integer("shuffle", 1);
+  if (problem.shuffle == problem.x.image.channels) problem.shuffle = 1;  // moves nothing
   problem.activation = attributes.activation();
   problem.thresholded = attributes.integer("thresholded", 0) != 0;
   problem.density = attributes.real("density", 1);

@@ -1,6 +1,7 @@
 // Convolution as a product over output pixels: dst(pixel, o) = lhs(pixel, (tap, i)) * filter((tap,
 // i), o).
 #include <algorithm>
+#include <vector>
 
 #include "base/buffer.h"
 #include "base/error.h"
@@ -42,10 +43,23 @@ struct ShiftedFill {
   }
 };
 
+gemm::LhsForm form_of(const ConvProblem& p, LhsSource source) {
+  if (source == LhsSource::indirect) return gemm::LhsForm::offsets;
+  return p.shuffle == 1 ? gemm::LhsForm::strided : gemm::LhsForm::mapped;
+}
+
+// The places of the channels of x in the order in which the groups read them; none if that is
+// theirs.
+std::vector<int32_t> channel_places(const ConvProblem& p) {
+  std::vector<int32_t> places;
+  for (int64_t c = 0; p.shuffle != 1 && c < p.x.image.channels; ++c)
+    places.push_back(static_cast<int32_t>(p.shuffled_place(c)));
+  return places;
+}
+
 const gemm::Kernel& gemm_row(const ConvProblem& p, LhsSource source, FeatureMask features) {
-  const auto form = source == LhsSource::indirect ? gemm::LhsForm::offsets : gemm::LhsForm::strided;
-  const gemm::Kernel* row =
-      gemm::best_row(features, form, std::max<int64_t>(1, p.pixels()), p.group_outputs(), p.k());
+  const gemm::Kernel* row = gemm::best_row(
+      features, form_of(p, source), std::max<int64_t>(1, p.pixels()), p.group_outputs(), p.k());
   if (!row) throw Error(ErrorKind::unsupported, "no gemm kernel is usable here");
   return *row;
 }
@@ -59,6 +73,7 @@ class GemmConvolution final : public Operator {
         kernel_(gemm_row(problem, source, context.features())),
         lower_(source == LhsSource::im2col ? im2col::best_row(context.features()) : nullptr),
         filter_(kernel_, problem, filter, context),
+        places_(channel_places(problem)),
         pad_(align_up(p_.group_inputs() * kFloat)) {
     std::fill_n(pad_.as<float>(), p_.group_inputs(), 0.0f);
     const int64_t row_bytes = std::max<int64_t>(1, p_.k()) * kFloat;
@@ -121,7 +136,7 @@ class GemmConvolution final : public Operator {
     product.m = std::max<int64_t>(1, p_.pixels());
     product.n = p_.group_outputs();
     product.k_tap = p_.k();
-    product.form = gemm::LhsForm::strided;
+    product.form = form_of(p_, source_);
     product.lhs_row_stride = (lower_ ? p_.k() : pixel_pitch(p_.x.image)) * kFloat;
     product.dst_stride = pixel_pitch(p_.y.image) * kFloat;
     product.epilogue.activation = p_.activation;
@@ -129,7 +144,6 @@ class GemmConvolution final : public Operator {
       product.epilogue.residual_stride = pixel_pitch(p_.residual.image) * kFloat;
     }
     if (source_ == LhsSource::indirect) {
-      product.form = gemm::LhsForm::offsets;
       product.taps = static_cast<int32_t>(p_.window.taps());
       product.k_tap = p_.group_inputs();
       product.fill = &ShiftedFill::fill;
@@ -173,6 +187,7 @@ class GemmConvolution final : public Operator {
     const ShiftedFill fill{lowering(context, part.group), first};
     switch (source_) {
       case LhsSource::pointwise:
+        if (!places_.empty()) return run_mapped(context, product, part, scratch);
         product.lhs = fill.lowering.input.pixel(part.run.image, part.run.row, 0);
         break;
       case LhsSource::indirect:
@@ -182,6 +197,13 @@ class GemmConvolution final : public Operator {
       case LhsSource::im2col:
         return run_lowered(product, fill, part, scratch);
     }
+    gemm::run(product, blocking_, part.m_begin, part.m_end, part.n_begin, part.n_end, scratch);
+  }
+
+  void run_mapped(const RunContext& context, gemm::Product product, const Part& part,
+                  char* scratch) const {
+    product.lhs = p_.x.at<const float>(context).pixel(part.run.image, part.run.row, 0);
+    product.k_map = places_.data() + part.group * p_.group_inputs();
     gemm::run(product, blocking_, part.m_begin, part.m_end, part.n_begin, part.n_end, scratch);
   }
 
@@ -207,7 +229,8 @@ class GemmConvolution final : public Operator {
   const gemm::Kernel& kernel_;
   const im2col::Kernel* const lower_;  // im2col only
   const PackedFilter filter_;
-  const AlignedBuffer pad_;  // zeros: what padding holds
+  const std::vector<int32_t> places_;  // of a shuffled input's channels
+  const AlignedBuffer pad_;            // zeros: what padding holds
   int64_t lowered_rows_ = 0, gemm_scratch_ = 0;
   gemm::Blocking blocking_{};
   bool rows_join_ = false, images_join_ = false;

@@ -1,12 +1,12 @@
-// A convolution of a planar input by an algorithm that needs its channels side by side: the input
-// is copied so at each run.
+// A convolution of a planar or shuffled input by an algorithm that needs its channels side by side,
+// in order: the input is copied so at each run.
 #include "plan/ops/conv.h"
 #include "plan/ops/strided_operator.h"
 
 namespace fi::plan {
 namespace {
 
-// The input as (N, H, W, C).
+// The input as (N, H, W, C), or (N, H, W, C / shuffle, shuffle).
 Operand channels_last(const ConvProblem& p) {
   const Image<float>& x = p.x.image;
   Operand operand{p.x.buffer, p.x.offset_bytes, {}};
@@ -15,6 +15,12 @@ Operand channels_last(const ConvProblem& p) {
                   4,
                   {x.batch, x.height, x.width, x.channels},
                   {x.batch_stride, x.row_stride, x.pixel_stride, p.channel_stride}};
+  if (p.shuffle != 1) {
+    operand.view.rank = 5;
+    operand.view.shape[3] = x.channels / p.shuffle;
+    operand.view.shape[4] = p.shuffle;
+    operand.view.stride[4] = x.channels / p.shuffle * p.channel_stride;
+  }
   return operand;
 }
 
@@ -30,7 +36,7 @@ class InterleavedConvolution final : public Operator {
     x.batch_stride = x.height * x.row_stride;
     interleaved.x.buffer = input_.buffer();
     interleaved.x.offset_bytes = 0;
-    interleaved.channel_stride = 1;
+    interleaved.channel_stride = interleaved.shuffle = 1;
     convolution_ = make(interleaved);
     report_ = convolution_->report();
   }

@@ -1,7 +1,8 @@
 """Channel shuffles: Reshape (N,C,H,W) -> (N,g,C/g,H,W), Transpose of g and C/g, Reshape back.
 
-Where everything that reads the shuffled value can read the channels in another order (its weights permuted instead),
-the three nodes go. Else it stays, two views and one copy; see split_shuffle.py for shuffles that are then cut in parts.
+Where everything that reads the shuffled value can read the channels in another order (its weights permuted instead, or
+a grouped convolution told of the order by its attribute `shuffle`), the three nodes go. Else it stays, two views and
+one copy; see split_shuffle.py for shuffles that are then cut in parts.
 """
 
 from __future__ import annotations
@@ -97,7 +98,12 @@ def _absorb(
                 edits.append(_permute(node, 1, 1, inverse, editor, derived, types))
                 continue
             bias = node.input(2)
-            if groups != shuffle.channels or weight.shape[0] != groups or (bias and bias not in editor.graph.weights):
+            if groups != shuffle.channels or weight.shape[0] != groups:
+                if "shuffle" in node.attributes:
+                    return False
+                edits.append(_tell(node, shuffle.groups))
+                continue
+            if bias and bias not in editor.graph.weights:
                 return False
             edits.append(_permute(node, 1, 0, inverse, editor, derived, types))
             if bias:
@@ -114,6 +120,11 @@ def _absorb(
         if not _absorb(node.outputs[0], shuffle, editor, derived, types, edits):
             return False
     return True
+
+
+def _tell(node: Node, groups: int) -> Callable[[], None]:
+    """Make the convolution shuffle what it reads."""
+    return lambda: node.attributes.update(shuffle=groups)
 
 
 def _permute(

@@ -25,4 +25,5 @@ fi_room(fft SOURCES run.cc weights.cc cost.cc bound.cc table.cc ref.cc TIER_SOUR
 fi_room(winograd SOURCES run.cc weights.cc bound.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(codebook SOURCES pack.cc run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(sparse SOURCES run.cc weights.cc table.cc ref.cc TIER_SOURCES kernels.cc)
+fi_room(blocks SOURCES pack.cc run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(planar SOURCES table.cc ref.cc TIER_SOURCES kernels.cc)

@@ -50,6 +50,7 @@ py::tuple conv_cycles(const py::kwargs& kwargs) {
   q.input_bytes = x[0] * x[1] * x[2] * x[3] * static_cast<int64_t>(sizeof(float));
   q.thresholded = int_argument(kwargs, "thresholded", 0) != 0;
   q.density = float_argument(kwargs, "density", 1);
+  q.block_outputs = static_cast<int>(int_argument(kwargs, "block_outputs", 0));
   std::optional<std::string> isa;
   if (!optional_argument(kwargs, "isa").is_none()) isa = string_argument(kwargs, "isa", "");
   const std::string forced = string_argument(kwargs, "forced", "");

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "plan/choose_blocks.h"
 #include "plan/choose_direct.h"
 #include "plan/choose_fft.h"
 #include "plan/choose_grouped.h"
@@ -16,10 +17,24 @@
 namespace fi::plan {
 namespace {
 
-const char* const kAlgorithms[] = {
-    "depthwise",    "grouped",      "pointwise", "direct", "indirect",        "im2col",
-    "mec",          "gemm",         "naive",     "gapped", "coded",           "winograd_f23",
-    "winograd_f43", "winograd_f63", "fft",       "sparse", "depthwise_planar"};
+const char* const kAlgorithms[] = {"depthwise",
+                                   "grouped",
+                                   "pointwise",
+                                   "direct",
+                                   "indirect",
+                                   "im2col",
+                                   "mec",
+                                   "gemm",
+                                   "naive",
+                                   "gapped",
+                                   "coded",
+                                   "winograd_f23",
+                                   "winograd_f43",
+                                   "winograd_f63",
+                                   "fft",
+                                   "sparse",
+                                   "depthwise_planar",
+                                   "blocks"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
@@ -178,6 +193,7 @@ std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& ma
                                 mec_candidate(query, machine)};
   for (Candidate& c : winograd_candidates(query, machine)) all.push_back(std::move(c));
   all.push_back(fft_candidate(query, machine));
+  if (query.block_outputs > 0) all.push_back(block_candidate(query, machine));
   for (Candidate& c : all) {
     const bool copies =
         (query.planar && c.algorithm != "direct") || (query.shuffled && c.algorithm != "pointwise");

@@ -63,13 +63,14 @@ struct ConvQuery {
   bool shuffled;          // the input's channels are: others than pointwise copy it
   bool thresholded;       // a step function follows: the order of rounding may tip its result
   double density = 1;     // share of the weights that are not zero
+  int block_outputs = 0;  // of the blocks that the weights are stored in, 1 or 4; 0: in none
 };
 
 /// Estimated cycles of the convolution's product alone, whatever brings its left-hand side.
 double gemm_cycles(const ConvQuery& query, const Machine& machine);
 
 /// depthwise, grouped, pointwise, direct, indirect, im2col, mec, winograd_f23, winograd_f43,
-/// winograd_f63, fft.
+/// winograd_f63, fft, blocks.
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine);
 
 /// Of planar tensors: sparse, depthwise_planar.

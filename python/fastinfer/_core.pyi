@@ -53,10 +53,13 @@ def conv_cycles(
     dilations: tuple[int, ...],
     pads: tuple[int, ...],
     density: float,
+    block_outputs: int,
     isa: str | None,
     forced: str,
 ) -> tuple[float, float]:
     """What the cost model expects of a convolution (x, y: NCHW shapes; pads: top, left) in NHWC and of planar tensors.
+
+    block_outputs: of the blocks that the weights are stored in, 1 or 4; 0 where they are in none.
 
     Infinity where none can, or where `forced` names an algorithm of the other layout.
     """

@@ -10,7 +10,8 @@ from fastinfer.compress import deep_compression, prune_connections
 from fastinfer.compress.clustering import k_means
 from fastinfer.compress.codebook import share_weights, with_fillers
 from fastinfer.errors import ArgumentError
-from fastinfer.graph.weight import SparseCodebookWeight
+from fastinfer.file.fi import fi_bytes
+from fastinfer.graph.weight import BlockSparseWeight, SparseCodebookWeight, is_made_of
 from hostile.small_models import classifier
 
 
@@ -46,6 +47,34 @@ def test_layers_by_name() -> None:
     pruned = prune_connections(model(), {"w1": 0.5})
     shares = [np.count_nonzero(w.dense()) / w.dense().size for w in map(pruned.graph.weights.__getitem__, LAYERS)]
     assert shares == [0.5, 1, 1]
+
+
+@pytest.mark.parametrize("block", [(1, 4), (4, 1)])
+def test_pruning_in_blocks(block: tuple[int, int]) -> None:
+    """Whole blocks stay, the heaviest; layers that are made of none are pruned by elements; the network still runs."""
+    whole, pruned = model(), prune_connections(model(), 0.5, block=block)
+    forms = set()
+    for name in LAYERS:
+        before, weight = whole.graph.weights[name].dense(), pruned.graph.weights[name]
+        forms.add(weight.form)
+        if not isinstance(weight, BlockSparseWeight):
+            assert not is_made_of(before.shape, block)
+            continue
+        rows, columns = before.shape[0], before[0].size
+        height, width = block
+        tiles = [
+            a.reshape(rows // height, height, columns // width, width).transpose(0, 2, 1, 3).reshape(-1, 4)
+            for a in (before, weight.dense())
+        ]
+        kept = tiles[1].any(axis=1)
+        assert kept.sum() == round(0.5 * len(kept)) == len(weight.values)
+        np.testing.assert_array_equal(tiles[1][kept], tiles[0][kept])
+        sums = np.abs(tiles[0]).sum(axis=1)
+        assert sums[kept].min() >= sums[~kept].max()
+    assert "block_sparse" in forms
+    x = np.ones([1 if isinstance(n, str) else n for n in pruned.inputs[0].shape], np.float32)
+    dense = fastinfer.load(fi_bytes(pruned.graph), weights="dense")
+    np.testing.assert_allclose(pruned(x), dense(x), rtol=1e-4, atol=1e-5)
 
 
 def test_k_means_finds_a_local_optimum() -> None:
@@ -98,3 +127,5 @@ def test_hooks_and_arguments() -> None:
             deep_compression(model(), **arguments)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="scope"):
         prune_connections(model(), 0.5, "all")
+    with pytest.raises(ArgumentError, match="block"):
+        prune_connections(model(), 0.5, block=(2, 2))

@@ -48,8 +48,8 @@ def forms(rng: np.random.Generator) -> dict[str, tuple[Weight, set[str]]]:
     """Weights, and the algorithms that can keep their form."""
     made: dict[str, tuple[Weight, set[str]]] = {
         "csr": (CsrWeight.of(sparse(rng)), {"gapped"}),
-        "blocks 1x4": (BlockSparseWeight.of(sparse(rng, 0.05), (1, 4)), {"gapped"}),
-        "blocks 4x1": (BlockSparseWeight.of(sparse(rng, 0.05), (4, 1)), {"gapped"}),
+        "blocks 1x4": (BlockSparseWeight.of(sparse(rng, 0.05), (1, 4)), {"gapped", "blocks"}),
+        "blocks 4x1": (BlockSparseWeight.of(sparse(rng, 0.05), (4, 1)), {"gapped", "blocks"}),
         "dense": (DenseWeight(sparse(rng)), {"gapped"}),
         "s8": (scaled(rng, 8), {"gapped", "coded"}),
         "s4": (scaled(rng, 4), {"gapped", "coded"}),
@@ -102,7 +102,7 @@ def test_forms(name: str, trans_b: bool) -> None:
         algorithms = set()  # a scale of each input
     for m in (1, 2, 4, 9):
         x = rng.standard_normal((m, weight.shape[1 if trans_b else 0])).astype(np.float32)
-        for algorithm in ("gapped", "coded"):
+        for algorithm in ("gapped", "coded", "blocks"):
             options = {"algorithms": {"it": algorithm}}
             if algorithm in algorithms:
                 first, report = product(weight, x, trans_b, alpha=-0.5, **options)

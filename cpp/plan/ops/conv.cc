@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "plan/attributes.h"
 #include "plan/choose.h"
+#include "plan/ops/blocks.h"
 #include "plan/ops/pixels.h"
 
 namespace fi::plan {
@@ -32,6 +33,7 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   query.shuffled = p.shuffle != 1;
   query.thresholded = p.thresholded;
   query.density = p.density;
+  query.block_outputs = p.block_outputs;
   return query;
 }
 
@@ -48,6 +50,7 @@ std::unique_ptr<Operator> make(const std::string& algorithm, const ConvQuery& qu
   if (algorithm == "depthwise") return make_depthwise_convolution(problem, filter, context);
   if (algorithm == "mec") return make_mec_convolution(problem, filter, context);
   if (algorithm == "fft") return make_fft_convolution(query, problem, filter, context);
+  if (algorithm == "blocks") return make_block_convolution(problem, filter, context);
   if (algorithm == "grouped") return make_grouped_convolution(problem, filter, context);
   for (const int m : {2, 4, 6}) {
     if (algorithm == "winograd_f" + std::to_string(m) + "3")
@@ -57,6 +60,12 @@ std::unique_ptr<Operator> make(const std::string& algorithm, const ConvQuery& qu
                            : algorithm == "indirect" ? LhsSource::indirect
                                                      : LhsSource::im2col;
   return make_gemm_convolution(source, problem, filter, context);
+}
+
+int block_outputs_of(const Filter& filter) {
+  if (!filter.weight || filter.weight->form != WeightForm::block_sparse) return 0;
+  const BlockWeight blocks = block_weight(*filter.weight, true);
+  return blocks.refusal.empty() ? blocks.block_outputs : 0;
 }
 
 // As an image, or as planes of one.
@@ -176,6 +185,7 @@ std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
   problem.density = attributes.real("density", 1);
   int64_t oihw[4] = {};
   Filter filter = filter_of(program, step, oihw);
+  if (context.weights() != WeightPolicy::dense) problem.block_outputs = block_outputs_of(filter);
   check(step, problem, oihw);
   check_residual(step, problem);
   filter.view.group = oihw[0] / problem.groups * filter.view.out;

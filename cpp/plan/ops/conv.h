@@ -56,6 +56,7 @@ struct ConvProblem {
   Activation activation;
   bool thresholded = false;  // a step function follows in the network
   double density = 1;        // share of the weights that are not zero
+  int block_outputs = 0;     // of the blocks that the weights are stored in; 0: in none
 
   int64_t group_inputs() const { return x.image.channels / groups; }
   int64_t group_outputs() const { return y.image.channels / groups; }

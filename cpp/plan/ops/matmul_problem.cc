@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "kernels/codebook/pack.h"
 #include "plan/attributes.h"
-#include "plan/choose_product.h"
-#include "plan/ops/matmul.h"
+#include "plan/choose_blocks.h"
+#include "plan/ops/blocks.h"
 
 namespace fi::plan {
 namespace {
@@ -118,7 +118,7 @@ Candidate gemm_candidate(const MatmulProblem& p, const Machine& machine) {
   return c;
 }
 
-/// Why no kernel of the codebook room can do the step; empty: one may.
+/// Why no kernel of the codebook or blocks room can do the step; empty: one may.
 std::string coded_refusal(const MatmulProblem& p, WeightPolicy policy) {
   if (policy == WeightPolicy::dense) return "dense weights were asked for";
   if (!is_f32(p)) return "the types are not f32";
@@ -138,6 +138,13 @@ std::vector<Candidate> coded_candidates(const MatmulProblem& p, const CodedWeigh
   Candidate coded{"coded", coded_cycles(query, weight.coded_code, machine),
                   refusal.empty() ? weight.no_coded : refusal};
   return {gapped, coded};
+}
+
+Candidate blocks_candidate(const MatmulProblem& p, const BlockWeight& weight,
+                           const std::string& refusal, const Machine& machine) {
+  const double weights = static_cast<double>(weight.blocks * blocks::kBlock);
+  return {"blocks", block_cycles(query_of(p), weights, weight.block_outputs, machine),
+          refusal.empty() ? weight.refusal : refusal};
 }
 
 Candidate naive_candidate(const MatmulProblem& p) {
@@ -229,18 +236,36 @@ void refuse_larger(const CodedWeight& weight, std::vector<Candidate>* two) {
   if (2 * of_coded > 3 * of_gapped) coded.refusal = "it takes more memory";
 }
 
-/// The codebook room's candidates first, where the right-hand side is a weight.
-std::vector<Candidate> candidates_of(const MatmulProblem& p, const CodedWeight* weight,
-                                     const PrepareContext& context) {
+/// A right-hand side that is a weight, as the codebook and blocks rooms see it.
+struct StoredWeight {
+  CodedWeight coded;
+  BlockWeight blocks;
+};
+
+/// The candidates that keep the weight's form.
+std::vector<Candidate> compressed_candidates(const MatmulProblem& p, const StoredWeight& weight,
+                                             const PrepareContext& context) {
   const Machine machine = machine_of(context.features());
+  const std::string refusal = coded_refusal(p, context.weights());
+  std::vector<Candidate> all = coded_candidates(p, weight.coded, refusal, machine);
+  if (context.weights() == WeightPolicy::compressed) refuse_larger(weight.coded, &all);
+  if (p.weight->form == WeightForm::block_sparse) {
+    all.push_back(blocks_candidate(p, weight.blocks, refusal, machine));
+  }
+  return all;
+}
+
+/// Those first, where the right-hand side is a weight.
+std::vector<Candidate> candidates_of(const MatmulProblem& p, const StoredWeight* weight,
+                                     const PrepareContext& context) {
   std::vector<Candidate> all;
   bool keeps_form = false;  // a compressed form could stay
   if (weight) {
-    all = coded_candidates(p, *weight, coded_refusal(p, context.weights()), machine);
+    all = compressed_candidates(p, *weight, context);
     for (const Candidate& c : all) keeps_form |= c.refusal.empty();
     keeps_form &= p.weight->form != WeightForm::dense;
-    if (context.weights() == WeightPolicy::compressed) refuse_larger(*weight, &all);
   }
+  const Machine machine = machine_of(context.features());
   for (Candidate& c : std::vector{gemm_candidate(p, machine), naive_candidate(p)}) {
     if (keeps_form && context.weights() == WeightPolicy::compressed) {
       c.refusal = "the weights would be decoded";
@@ -252,11 +277,12 @@ std::vector<Candidate> candidates_of(const MatmulProblem& p, const CodedWeight* 
 
 std::unique_ptr<Operator> make(const std::string& algorithm, const Program& program,
                                const Step& step, const MatmulProblem& problem,
-                               const CodedWeight* weight, PrepareContext& context) {
+                               const StoredWeight* weight, PrepareContext& context) {
   if (algorithm == "gemm") return make_gemm_matmul(problem, context);
   if (algorithm == "naive") return make_naive_matmul(step, matmul_problem(program, step, false));
+  if (algorithm == "blocks") return make_block_matmul(problem, weight->blocks, context);
   const auto form = algorithm == "gapped" ? codebook::Form::gapped : codebook::Form::coded;
-  return make_coded_matmul(problem, form, *weight, context);
+  return make_coded_matmul(problem, form, weight->coded, context);
 }
 
 }  // namespace
@@ -264,13 +290,16 @@ std::unique_ptr<Operator> make(const std::string& algorithm, const Program& prog
 std::unique_ptr<Operator> prepare_matmul(const Program& program, const Step& step,
                                          PrepareContext& context) {
   const MatmulProblem problem = matmul_problem(program, step, true);
-  std::optional<CodedWeight> weight;
-  if (problem.weight)
-    weight = coded_weight(*problem.weight, Attributes(step).flag("trans_b", false));
-  const CodedWeight* coded = weight ? &*weight : nullptr;
-  const Choice choice = choose(candidates_of(problem, coded, context), context.forced(step));
+  std::optional<StoredWeight> stored;
+  if (problem.weight) {
+    const bool transposed = Attributes(step).flag("trans_b", false);
+    stored.emplace(coded_weight(*problem.weight, transposed),
+                   block_weight(*problem.weight, transposed));
+  }
+  const StoredWeight* weight = stored ? &*stored : nullptr;
+  const Choice choice = choose(candidates_of(problem, weight, context), context.forced(step));
   if (choice.forced) context.applied(choice.algorithm);
-  auto op = make(choice.algorithm, program, step, problem, coded, context);
+  auto op = make(choice.algorithm, program, step, problem, weight, context);
   StepReport& report = op->report();
   if (report.macs == 0) report.macs = problem.batches() * problem.m * problem.n * problem.k;
   if (problem.weight && report.weights == 0) report.weights = problem.n * problem.k;

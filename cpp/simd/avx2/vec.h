@@ -159,6 +159,21 @@ FI_INLINE f32v lookup32(table32 t, s32v code) {
   return {_mm256_blendv_ps(lookup16(t.low, code).v, lookup16(t.high, code).v, upper)};
 }
 
+template <class At>
+FI_INLINE f32v load_quads(At&& at) {
+  const __m256 low = _mm256_castps128_ps256(_mm_loadu_ps(at(0)));
+  return {_mm256_insertf128_ps(low, _mm_loadu_ps(at(1)), 1)};
+}
+template <class At>
+FI_INLINE f32v splat_quads(At&& at) {
+  return {_mm256_blend_ps(_mm256_broadcast_ss(at(0)), _mm256_broadcast_ss(at(1)), 0xf0)};
+}
+template <class At>
+FI_INLINE void store_quads(At&& at, f32v a) {
+  _mm_storeu_ps(at(0), _mm256_castps256_ps128(a.v));
+  _mm_storeu_ps(at(1), _mm256_extractf128_ps(a.v, 1));
+}
+
 FI_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 FI_INLINE void prefetch_l2(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);

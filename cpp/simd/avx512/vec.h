@@ -130,6 +130,29 @@ FI_INLINE f32v lookup32(table32 t, s32v code) {
   return {_mm512_permutex2var_ps(t.low, code.v, t.high)};
 }
 
+/// Quads: lane 4q + i is at(q)[i], for load_quads and store_quads; *at(q), for splat_quads.
+template <class At>
+FI_INLINE f32v load_quads(At&& at) {
+  __m512 a = _mm512_castps128_ps512(_mm_loadu_ps(at(0)));
+  a = _mm512_mask_broadcast_f32x4(a, 0x00f0, _mm_loadu_ps(at(1)));
+  a = _mm512_mask_broadcast_f32x4(a, 0x0f00, _mm_loadu_ps(at(2)));
+  return {_mm512_mask_broadcast_f32x4(a, 0xf000, _mm_loadu_ps(at(3)))};
+}
+template <class At>
+FI_INLINE f32v splat_quads(At&& at) {
+  __m512 a = _mm512_set1_ps(*at(0));
+  a = _mm512_mask_broadcastss_ps(a, 0x00f0, _mm_load_ss(at(1)));
+  a = _mm512_mask_broadcastss_ps(a, 0x0f00, _mm_load_ss(at(2)));
+  return {_mm512_mask_broadcastss_ps(a, 0xf000, _mm_load_ss(at(3)))};
+}
+template <class At>
+FI_INLINE void store_quads(At&& at, f32v a) {
+  _mm_storeu_ps(at(0), _mm512_castps512_ps128(a.v));
+  _mm_storeu_ps(at(1), _mm512_extractf32x4_ps(a.v, 1));
+  _mm_storeu_ps(at(2), _mm512_extractf32x4_ps(a.v, 2));
+  _mm_storeu_ps(at(3), _mm512_extractf32x4_ps(a.v, 3));
+}
+
 FI_INLINE void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 FI_INLINE void prefetch_l2(const void* p) {
   _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T1);

@@ -160,6 +160,19 @@ struct table32 {
 FI_INLINE table32 load_table32(const float* p) { return {p}; }
 FI_INLINE f32v lookup32(table32 t, s32v code) { return gather(t.p, bit_and(code, splat_s32(31))); }
 
+template <class At>
+FI_INLINE f32v load_quads(At&& at) {
+  return load(at(0));
+}
+template <class At>
+FI_INLINE f32v splat_quads(At&& at) {
+  return splat(*at(0));
+}
+template <class At>
+FI_INLINE void store_quads(At&& at, f32v a) {
+  store(at(0), a);
+}
+
 FI_INLINE void prefetch(const void* p) { __builtin_prefetch(p); }
 FI_INLINE void prefetch_l2(const void* p) { __builtin_prefetch(p, 0, 2); }
 

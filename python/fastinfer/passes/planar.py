@@ -18,6 +18,7 @@ from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.geometry import Window, conv_window, groups_of
 from fastinfer.graph.ir import Graph, Node, TensorType
+from fastinfer.graph.weight import BlockSparseWeight
 
 _ROUNDS = 16
 _EITHER = frozenset(("GlobalAveragePool", "GlobalMaxPool"))  # they read either layout
@@ -32,6 +33,7 @@ class ConvQuery:
     groups: int
     window: Window
     density: float  # share of the weights that are not zero
+    block_outputs: int  # of the blocks that the weights are stored in; 0: in none
 
 
 class LayoutCosts(Protocol):
@@ -85,7 +87,8 @@ def _work(
             if node.inputs[1] in graph.weights and node.attributes.get("shuffle", 1) == 1:
                 x, w = types[node.inputs[0]].shape, types[node.inputs[1]].shape
                 density = _density(node, graph, derived)
-                query = ConvQuery(x, kind.shape, groups_of(node), conv_window(node, x, w), density)
+                window, blocks = conv_window(node, x, w), _block_outputs(node, graph)
+                query = ConvQuery(x, kind.shape, groups_of(node), window, density, blocks)
                 work[name] = costs.conv(node.label(), query)
         elif len(node.outputs) == 1 and _is_by_element(node, types):
             work[name] = (0.0, 0.0)
@@ -95,6 +98,11 @@ def _work(
 def _density(node: Node, graph: Graph, derived: DerivedWeights) -> float:
     weight = graph.weights.get(node.inputs[1])
     return 1.0 if weight is None else derived.density(weight)
+
+
+def _block_outputs(node: Node, graph: Graph) -> int:
+    weight = graph.weights[node.inputs[1]]
+    return weight.block[0] if isinstance(weight, BlockSparseWeight) else 0
 
 
 def _is_by_element(node: Node, types: Mapping[str, TensorType]) -> bool:

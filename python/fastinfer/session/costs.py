@@ -27,6 +27,7 @@ class CoreLayoutCosts:
             dilations=window.dilations,
             pads=window.pad_begin,
             density=query.density,
+            block_outputs=query.block_outputs,
             isa=self._isa,
             forced=self._algorithms.get(step) or self._algorithms.get("*", ""),
         )

@@ -10,7 +10,7 @@ from fastinfer.graph.weight.dense import Array, DenseWeight
 from fastinfer.graph.weight.density import density
 from fastinfer.graph.weight.narrow import Bf16Weight, BitsWeight, ScaledWeight
 from fastinfer.graph.weight.packing import pack, packed_bytes, unpack
-from fastinfer.graph.weight.sparse import BlockSparseWeight, CsrWeight
+from fastinfer.graph.weight.sparse import BLOCKS, BlockSparseWeight, CsrWeight, is_made_of
 
 Weight = (
     DenseWeight
@@ -24,6 +24,7 @@ Weight = (
 )
 
 __all__ = [
+    "BLOCKS",
     "Array",
     "Bf16Weight",
     "BitsWeight",
@@ -35,6 +36,7 @@ __all__ = [
     "SparseCodebookWeight",
     "Weight",
     "density",
+    "is_made_of",
     "pack",
     "packed_bytes",
     "unpack",

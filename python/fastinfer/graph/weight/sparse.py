@@ -15,6 +15,12 @@ from fastinfer.graph.weight.dense import Array
 BLOCKS = ((1, 4), (4, 1))
 
 
+def is_made_of(shape: tuple[int, ...], block: tuple[int, int]) -> bool:
+    """Whether the matrix of a weight of that shape consists of whole blocks."""
+    rows, columns = _matrix(shape)
+    return rows % block[0] == 0 and columns % block[1] == 0
+
+
 def _matrix(shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[0], math.prod(shape[1:])
 
@@ -77,7 +83,7 @@ class BlockSparseWeight:
         """The blocks of a dense array that hold a nonzero. ValueError if its sizes are no multiples of the block's."""
         rows, columns = _matrix(array.shape)
         height, width = block
-        if block not in BLOCKS or rows % height or columns % width:
+        if block not in BLOCKS or not is_made_of(array.shape, block):
             raise ValueError(f"{rows} x {columns} elements are not made of {height} x {width} blocks")
         tiles = array.reshape(rows // height, height, columns // width, width).transpose(0, 2, 1, 3)
         tiles = tiles.reshape(rows // height, columns // width, height * width)
@@ -109,7 +115,7 @@ class BlockSparseWeight:
         if not self.shape or self.block not in BLOCKS:
             return f"blocks of {self.block} in shape {self.shape}"
         (rows, columns), (height, width) = _matrix(self.shape), self.block
-        if rows % height or columns % width:
+        if not is_made_of(self.shape, self.block):
             return f"{rows} x {columns} elements are not made of {height} x {width} blocks"
         if self.values.shape != (len(self.col_idx), height * width):
             return f"values of shape {self.values.shape} for {len(self.col_idx)} blocks"

@@ -60,14 +60,17 @@ struct Matrix {
 
 struct Product {
   Matrix w;
-  const float* x;    // rows contiguous
+  const float* x;    // rows contiguous; lines of `width` rows, as strided convolutions read them
   int64_t x_stride;  // elements, as all strides
+  int64_t width = INT64_MAX, line_stride = 0;
   float* y;
   int64_t y_stride;
   const float* bias;      // by output, or null
   const float* residual;  // rows contiguous, or null
   int64_t residual_stride;
   Activation activation;
+
+  const float* row(int64_t m) const { return x + m / width * line_stride + m % width * x_stride; }
 };
 
 /// A row of the table.
@@ -76,6 +79,7 @@ struct Kernel {
   Way way;
   int block_outputs;
   int most;  // rows of x that a call takes
+  int unit;  // of which it computes whole multiples
   /// Rows [m, m + count) of x; groups [begin, end): of kOutputs outputs, or of kQuads rows of
   /// blocks.
   void (*run)(const Product& product, int64_t m, int count, int64_t begin, int64_t end,

@@ -23,13 +23,13 @@ constexpr KernelInfo info(const char* name) {
 
 template <int block_outputs>
 constexpr Kernel pixels(const char* name) {
-  return {info(name), Way::pixels, block_outputs, kVectors * kLanes,
-          run_pixels<block_outputs, kVectors>};
+  return {info(name),        Way::pixels, block_outputs,
+          kVectors * kLanes, kLanes,      run_pixels<block_outputs, kVectors>};
 }
 
 template <int block_outputs>
 constexpr Kernel rows_of(const char* name) {
-  return {info(name), Way::rows, block_outputs, kMaxRows, run_rows<block_outputs>};
+  return {info(name), Way::rows, block_outputs, kMaxRows, 1, run_rows<block_outputs>};
 }
 
 constexpr Kernel kRowsOf[] = {

@@ -9,15 +9,15 @@
 namespace fi::blocks {
 namespace {
 
-/// out[i * width + p] = x[p * stride + i]; the last pixel stands for those beyond `pixels`.
+/// out[i * width + p] = x(m + p, i); the last pixel stands for those beyond `pixels`.
 template <int width>
-FI_INLINE void stage_pixels(const float* x, int64_t stride, int pixels, int64_t inputs,
-                            float* out) {
-  const auto pixel = [&](int p)
-                         FI_INLINE_LAMBDA { return x + (p < pixels ? p : pixels - 1) * stride; };
+FI_INLINE void stage_pixels(const Product& product, int64_t m, int pixels, float* out) {
+  const int64_t inputs = product.w.inputs;
   for (int first = 0; first < pixels; first += kLanes) {
     const float* at[kLanes];
-    for (int p = 0; p < kLanes; ++p) at[p] = pixel(first + p);
+    for (int p = 0; p < kLanes; ++p) {
+      at[p] = product.row(m + (first + p < pixels ? first + p : pixels - 1));
+    }
     int64_t i = 0;
     for (; i + 4 <= inputs; i += 4) {
       f32v quads[4];
@@ -131,7 +131,7 @@ template <int block_outputs, int vectors>
 void run_pixels(const Product& p, int64_t m, int pixels, int64_t begin, int64_t end,
                 float* scratch) {
   constexpr int width = vectors * kLanes;
-  stage_pixels<width>(p.x + m * p.x_stride, p.x_stride, pixels, p.w.inputs, scratch);
+  stage_pixels<width>(p, m, pixels, scratch);
   dispatch<block_outputs, vectors, width>(p, m, pixels, begin, end, scratch);
 }
 

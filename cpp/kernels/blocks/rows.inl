@@ -17,8 +17,7 @@ FI_INLINE int64_t padded_inputs(const Product& p) { return p.w.inputs + kBlock; 
 
 FI_INLINE void copy_rows(const Product& p, int64_t m, int count, float* to) {
   for (int r = 0; r < count; ++r, to += padded_inputs(p)) {
-    __builtin_memcpy(to, p.x + (m + r) * p.x_stride,
-                     static_cast<size_t>(p.w.inputs) * sizeof(float));
+    __builtin_memcpy(to, p.row(m + r), static_cast<size_t>(p.w.inputs) * sizeof(float));
     for (int i = 0; i < kBlock; ++i) to[p.w.inputs + i] = 0;
   }
 }

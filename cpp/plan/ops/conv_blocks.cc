@@ -33,14 +33,10 @@ class BlockConvolution final : public Operator {
       : p_(problem),
         w_(packed_blocks(filter.weight, block_weight(*filter.weight, true), p_.pixels(), 1,
                          context)) {
-    const Window& window = p_.window;
-    const bool skips = window.stride_h != 1 || window.stride_w != 1;
-    const auto join = [&](auto&& joins) {
-      return !skips && joins(p_.x.image) && joins(p_.y.image) &&
-             (!p_.residual.present() || joins(p_.residual.image));
-    };
-    rows_join_ = join([](const Image<float>& image) { return rows_join(image); });
-    images_join_ = join([](const Image<float>& image) { return images_join(image); });
+    const bool skips = p_.window.stride_h != 1 || p_.window.stride_w != 1;
+    rows_join_ = rows_join(p_.y.image) && (!p_.residual.present() || rows_join(p_.residual.image));
+    images_join_ = !skips && images_join(p_.x.image) && images_join(p_.y.image) &&
+                   (!p_.residual.present() || images_join(p_.residual.image));
     report_.algorithm = "blocks";
     report_.kernel = w_.kernel->info.name;
     report_.weights = w_.matrix.blocks * blocks::kBlock;
@@ -73,10 +69,13 @@ class BlockConvolution final : public Operator {
   blocks::Product product_of(const RunContext& context, const PixelRun& run) const {
     blocks::Product product{};
     product.w = w_.matrix;
-    const Window& window = p_.window;
-    product.x = p_.x.at<const float>(context).pixel(run.image, run.row * window.stride_h, 0);
-    product.x_stride =
-        rows_join_ ? pixel_pitch(p_.x.image) : p_.x.image.pixel_stride * window.stride_w;
+    const Image<const float> x = p_.x.at<const float>(context);
+    product.x = x.pixel(run.image, run.row * p_.window.stride_h, 0);
+    product.x_stride = images_join_ ? pixel_pitch(x) : x.pixel_stride * p_.window.stride_w;
+    if (!images_join_) {
+      product.width = p_.y.image.width;
+      product.line_stride = x.row_stride * p_.window.stride_h;
+    }
     product.y = p_.y.at<float>(context).pixel(run.image, run.row, 0);
     product.y_stride = pixel_pitch(p_.y.image);
     if (p_.residual.present()) {

@@ -3,7 +3,7 @@
 Each node that could work in either layout takes the one that costs least: its own work, plus a copy at every border to
 a node of the other layout. Starting from what each convolution would like best alone (and what lies behind it, if that
 costs less than two copies), nodes change their minds in turn until none gains by it (iterated conditional modes; Besag,
-On the statistical analysis of dirty pictures, 1986). So a depthwise convolution or a sum between two sparse
+On the statistical analysis of dirty pictures, 1986); the same from NHWC throughout, and the cheaper end counts. So a depthwise convolution or a sum between two sparse
 convolutions joins them, and a sparse convolution among dense ones stays NHWC if it would not earn back its copies.
 """
 
@@ -61,11 +61,8 @@ def make_planar(
         for nhwc, planar in (work[node.outputs[0]],)
     ):
         return
-    decision = _Decision(graph, types, layouts, work, costs)
-    for _ in range(_ROUNDS):
-        if not decision.improve():
-            break
-    for name in decision.planar:
+    alone, none = (_Decision(graph, types, layouts, work, costs, by_itself) for by_itself in (True, False))
+    for name in min(alone, none, key=_Decision.settle).planar:
         layouts[name] = "planar"
 
 
@@ -133,7 +130,9 @@ class _Decision:
         layouts: Mapping[str, str],
         work: Mapping[str, tuple[float, float]],
         costs: LayoutCosts,
+        by_itself: bool,
     ) -> None:
+        """by_itself: start from what each node would take alone, else from NHWC for all that can be."""
         self._types = types
         self._weights = graph.weights
         self._layouts = layouts
@@ -145,8 +144,20 @@ class _Decision:
         for node in self._nodes:  # behind planar nodes also those that cost less planar than two copies
             nhwc, planar = work[node.outputs[0]]
             spared = 2 * self._copy(node.outputs[0]) if node.inputs[0] in self.planar else 0.0
-            if planar < nhwc + spared:
+            if planar < nhwc + spared and (by_itself or nhwc == inf):
                 self.planar.add(node.outputs[0])
+
+    def settle(self) -> float:
+        """Let nodes change their minds until none gains by it; the cycles of all."""
+        for _ in range(_ROUNDS):
+            if not self.improve():
+                break
+        total = 0.0
+        for node in self._nodes:
+            name = node.outputs[0]
+            planar = name in self.planar
+            total += self._work[name][planar] + self._copy(name) * self._is_read_otherwise(name, planar)
+        return total
 
     def improve(self) -> bool:
         """Let each node choose anew; whether one changed."""

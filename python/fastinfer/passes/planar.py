@@ -3,8 +3,9 @@
 Each node that could work in either layout takes the one that costs least: its own work, plus a copy at every border to
 a node of the other layout. Starting from what each convolution would like best alone (and what lies behind it, if that
 costs less than two copies), nodes change their minds in turn until none gains by it (iterated conditional modes; Besag,
-On the statistical analysis of dirty pictures, 1986); the same from NHWC throughout, and the cheaper end counts. So a depthwise convolution or a sum between two sparse
-convolutions joins them, and a sparse convolution among dense ones stays NHWC if it would not earn back its copies.
+On the statistical analysis of dirty pictures, 1986); the same from NHWC throughout, and the cheaper end counts. So a
+depthwise convolution or a sum between two sparse convolutions joins them, and a sparse convolution among dense ones
+stays NHWC if it would not earn back its copies.
 """
 
 from __future__ import annotations

@@ -149,11 +149,14 @@ def time_layer(layer: Layer, threads: int) -> Timed:
     return timed
 
 
-def time_layers(nets: Sequence[str], threads: int) -> Iterator[tuple[str, Timed]]:
-    """(network, layer) of all networks; a shape that two share is timed once."""
+def time_layers(nets: Sequence[str], threads: int, texts: Sequence[str] = ()) -> Iterator[tuple[str, Timed]]:
+    """(network, layer) of all networks, or of those layers that contain one of the texts; a shape that two share is
+    timed once."""
     known: dict[Layer, Timed] = {}
     for net, layers in shapes(nets).items():
         for layer in dict.fromkeys(layers):
+            if texts and not any(text in str(layer) for text in texts):
+                continue
             if layer not in known:
                 known[layer] = time_layer(layer, threads)
             yield net, known[layer]

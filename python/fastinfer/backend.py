@@ -16,7 +16,7 @@ from onnx import ModelProto, NodeProto
 from onnx.backend.base import Backend, BackendRep, namedtupledict
 from onnx.helper import make_graph, make_model, make_opsetid, make_tensor_value_info, np_dtype_to_tensor_dtype
 
-from fastinfer.errors import ArgumentError, UnsupportedOperatorError
+from fastinfer.errors import ArgumentError, DTypeError, UnsupportedOperatorError
 from fastinfer.file.onnx.opsets import NEWEST_OPSET
 from fastinfer.session import Model, load
 
@@ -47,10 +47,10 @@ class FastinferBackend(Backend):
 
     @classmethod
     def is_compatible(cls, model: ModelProto, device: str = "CPU", **kwargs: Any) -> bool:
-        """Whether fastinfer has all of the model's operators."""
+        """Whether fastinfer has all of the model's operators, for the model's types."""
         try:
             load(model.SerializeToString(), **kwargs)
-        except UnsupportedOperatorError:
+        except (UnsupportedOperatorError, DTypeError):
             return False
         return cls.supports_device(device)
 

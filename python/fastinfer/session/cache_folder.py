@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def cache_folder() -> Path:
     """The folder, which need not exist yet."""
+    from pathlib import Path  # here: only tuning needs it
+
     chosen = os.environ.get("FASTINFER_CACHE")
     if chosen:
         return Path(chosen)

@@ -10,6 +10,7 @@ from fastinfer.file import open_model
 from fastinfer.file.source import PathOrBytes
 from fastinfer.graph.weight import DenseWeight
 from fastinfer.passes import optimize
+from fastinfer.plan.lower import check_lowerable
 from fastinfer.session.config import build_config
 from fastinfer.session.model import Model
 from fastinfer.session.options import Options
@@ -57,7 +58,9 @@ def load_with(model: PathOrBytes, options: Options) -> Model:
             for name, weight in graph.weights.items()
         }
     try:
-        return Model(optimize(graph), options, file)
+        optimized = optimize(graph)
+        check_lowerable(optimized)
+        return Model(optimized, options, file)
     except FastinferError as error:
         raise error.located(file=file.source.path) from None
 

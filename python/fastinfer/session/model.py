@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections.abc import Mapping, Sequence
@@ -143,6 +142,8 @@ class Model:
         return all(shape is not None and not any(isinstance(n, str) for n in shape[1:]) for shape in shapes)
 
     def _tuner(self) -> Tuner:
+        import hashlib  # here: OpenSSL takes a while to load
+
         name = self._file.source.path
         model = hashlib.sha256(self._file.source.buffer).hexdigest()
         return Tuner(PickFile(model, machine(self._options)), os.path.basename(name) if name else "")

@@ -13,20 +13,21 @@ over it, one at a time where the system has file locks, so a reader sees a whole
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import platform
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastinfer.errors import TuningCacheWarning
 from fastinfer.session.cache_folder import cache_folder
 from fastinfer.session.config import build_config
 from fastinfer.session.options import Options
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORMAT = 1
 
@@ -82,6 +83,8 @@ class PickFile:
     """The picks of one model on one machine."""
 
     def __init__(self, model: str, machine: Mapping[str, Any]) -> None:
+        import hashlib  # here: OpenSSL takes a while to load
+
         self._head = {"format": FORMAT, "machine": dict(machine), "model": model}
         digest = hashlib.sha256(json.dumps(self._head["machine"], sort_keys=True).encode()).hexdigest()
         self.path = cache_folder() / "tuning" / f"{model[:16]}-{digest[:16]}.json"

@@ -9,8 +9,6 @@ striped makes the whole group run in another way.
 
 from __future__ import annotations
 
-import hashlib
-import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -118,15 +116,15 @@ def time_candidates(
                     s.ratios.setdefault(algorithm, []).append(float(other[list(s.group)].sum()) / time)
             progress.advance()
         for s in steps:
-            best = min([1.0, *(statistics.median(s.ratios[name]) for name in s.others)])
-            s.others = [name for name in s.others if statistics.median(s.ratios[name]) <= CLOSE * best]
+            best = min([1.0, *(median(s.ratios[name]) for name in s.others)])
+            s.others = [name for name in s.others if median(s.ratios[name]) <= CLOSE * best]
     progress.close()
-    return {s.key: _pick(s, statistics.median(seconds[s.step])) for s in steps}
+    return {s.key: _pick(s, median(seconds[s.step])) for s in steps}
 
 
 def _pick(step: Choosable, seconds: float) -> Pick:
     times = {step.taken: seconds}
-    times.update((name, seconds * statistics.median(ratios)) for name, ratios in step.ratios.items())
+    times.update((name, seconds * median(ratios)) for name, ratios in step.ratios.items())
     return Pick.fastest(times, step.of)
 
 
@@ -139,8 +137,14 @@ def _variants(steps: Sequence[Choosable]) -> Iterator[list[tuple[Choosable, str]
         yield [of_group[turn] for of_group in changes.values() if turn < len(of_group)]
 
 
+def median(values: Sequence[float]) -> float:
+    return float(np.median(values))
+
+
 def step_keys(program: Program) -> list[str]:
     """By step number: equal for steps that do the same work in the same company."""
+    import hashlib  # here: OpenSSL takes a while to load
+
     works = [_work(program, step) for step in program.steps]
     keys = [""] * len(works)
     for group in program.groups:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import zlib
 from dataclasses import dataclass
 from typing import Any
@@ -57,6 +56,8 @@ def stored_bytes(name: str, weight: Weight) -> int:
 
 def write_fi(graph: Graph, path: str | os.PathLike[str]) -> None:
     """Write the file at once: whoever reads meanwhile finds the old one or the new one, whole. OSError as open()."""
+    import tempfile  # here: whoever only reads need not load it
+
     data, target = fi_bytes(graph), os.path.abspath(os.fspath(path))
     handle, temporary = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".fi-")
     try:

@@ -7,7 +7,6 @@ locations, `..` and symbolic links that lead out are refused.
 from __future__ import annotations
 
 import os
-from pathlib import PurePosixPath, PureWindowsPath
 
 from fastinfer.errors import ExternalDataError, ModelFileNotFoundError, TensorSizeError
 from fastinfer.file.onnx.schema import StringStringEntry
@@ -55,6 +54,8 @@ def _number(settings: dict[str, str], key: str, default: int) -> int:
 
 
 def _open_inside(folder: str | None, location: str) -> memoryview:
+    from pathlib import PurePosixPath, PureWindowsPath  # here: few models have external data
+
     if folder is None:
         raise ExternalDataError(f"external data {location!r}: a model given as bytes has no folder; give its path")
     posix, windows = PurePosixPath(location), PureWindowsPath(location)

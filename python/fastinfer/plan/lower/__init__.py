@@ -17,10 +17,11 @@ from fastinfer.plan.lower import convolution, elementwise, movement, normalizati
 from fastinfer.plan.lower.builder import Builder
 from fastinfer.plan.lower.groups import depth_first_groups
 from fastinfer.plan.lower.place import place
+from fastinfer.plan.lower.refusals import check_lowerable, require_dtypes
 from fastinfer.plan.lower.registry import LOWERINGS, lower
 from fastinfer.plan.records import Program
 
-__all__ = ["LOWERINGS", "Builder", "DerivedWeights", "lower", "lower_graph"]
+__all__ = ["LOWERINGS", "Builder", "DerivedWeights", "check_lowerable", "lower", "lower_graph"]
 
 _ROOMS = (
     convolution,
@@ -53,6 +54,7 @@ def lower_graph(
             raise UnsupportedOperatorError(f"no lowering of {node.op}", operators=(node.op,), node=node.label())
         builder.label = node.label()
         try:
+            require_dtypes(node, types)
             lowering(node, builder)
         except FastinferError as error:
             error.located(node=node.label())

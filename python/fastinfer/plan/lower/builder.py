@@ -7,7 +7,7 @@ from math import prod
 
 import numpy as np
 
-from fastinfer.errors import DTypeError, GraphError, ShapeError
+from fastinfer.errors import GraphError, ShapeError
 from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Activation, Graph, Node, TensorType
@@ -243,13 +243,6 @@ class Builder:
         """target = source, cast to target's type, if they are not the same elements already."""
         if not views.same_elements(source, target):
             self.step("copy", [source], [target], name=name)
-
-    def require_float32(self, node: Node, *names: str) -> None:
-        """A DTypeError unless the values are f32 (the only type that the operator's kernels compute in)."""
-        for name in names:
-            if name and self.types[name].dtype is not DType.F32:
-                dtype = self.types[name].dtype.value
-                raise DTypeError(f"{node.op} computes in f32, got {dtype}", node=node.label(), tensor=name)
 
 
 def as_image(view: View) -> View:

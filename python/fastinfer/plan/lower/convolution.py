@@ -10,6 +10,7 @@ from fastinfer.graph.ir import Node
 from fastinfer.graph.weight import Weight
 from fastinfer.plan.lower import view as views
 from fastinfer.plan.lower.builder import Builder
+from fastinfer.plan.lower.refusals import refused_rank
 from fastinfer.plan.lower.registry import lower
 from fastinfer.plan.lower.view import View
 
@@ -27,18 +28,12 @@ def window_attributes(window: Window) -> dict[str, Any]:
     }
 
 
-def _require_2d(node: Node, rank: int) -> None:
-    if rank not in (3, 4):
-        raise UnsupportedOperatorError(
-            f"{node.op} has 1 or 2 spatial axes here, not {rank - 2}", operators=(node.op,), node=node.label()
-        )
-
-
-@lower("Conv", "ConvTranspose")
+@lower("Conv", "ConvTranspose", float32=True)
 def _conv(node: Node, builder: Builder) -> None:
     x_type, w_type = builder.type(node.inputs[0]), builder.type(node.inputs[1])
-    _require_2d(node, len(x_type.shape))
-    builder.require_float32(node, *node.inputs)
+    refused = refused_rank(node.op, len(x_type.shape))
+    if refused:
+        raise UnsupportedOperatorError(refused, operators=(node.op,), node=node.label())
     transposed = node.op == "ConvTranspose"
     window = (conv_transpose_window if transposed else conv_window)(node, x_type.shape, w_type.shape)
     planar = builder.layouts.get(node.outputs[0]) == "planar"

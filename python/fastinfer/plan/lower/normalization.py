@@ -81,10 +81,9 @@ def _computed_affine(node: Node, builder: Builder) -> tuple[View, View]:
     return factor, combine("sub", shift, combine("mul", mean, factor))
 
 
-@lower("InstanceNormalization")
+@lower("InstanceNormalization", float32=True)
 def _instance_normalization(node: Node, builder: Builder) -> None:
     """Over the pixels of each image and channel; more than two spatial axes are seen as one."""
-    builder.require_float32(node, *node.inputs)
     scale, shift = (builder.read_plain(name) for name in node.inputs[1:3])
     shape = builder.type(node.inputs[0]).shape
     epsilon = float(attribute(node, "epsilon"))
@@ -101,20 +100,18 @@ def _instance_normalization(node: Node, builder: Builder) -> None:
     copy_reshaped(builder, result, builder.output(node.outputs[0]))
 
 
-@lower("LRN")
+@lower("LRN", float32=True)
 def _lrn(node: Node, builder: Builder) -> None:
-    builder.require_float32(node, *node.inputs)
     x = builder.read_image(node.inputs[0])
     parameters: dict[str, Any] = {name: float(attribute(node, name)) for name in ("alpha", "beta", "bias")}
     y = builder.output_image(node.outputs[0])
     builder.step("lrn", [x], [y], size=int(attribute(node, "size")), **parameters)
 
 
-@lower("LayerNormalization")
+@lower("LayerNormalization", float32=True)
 def _layer_normalization(node: Node, builder: Builder) -> None:
     x = builder.read_plain(node.inputs[0])
     axis = normalize_axis(attribute(node, "axis"), x.rank)
-    builder.require_float32(node, *node.inputs)
     operands: list[View | None] = []
     for i in (1, 2):
         name = node.input(i)

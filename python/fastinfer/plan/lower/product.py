@@ -28,10 +28,9 @@ def _bias_of(node: Node, i: int, columns: int, builder: Builder) -> tuple[Weight
     return None, views.reshape(builder.read_plain(name), (columns,))
 
 
-@lower("Gemm")
+@lower("Gemm", float32=True)
 def _gemm(node: Node, builder: Builder) -> None:
     """y = activation(alpha a b + beta c), a and b transposed where transA and transB say so."""
-    builder.require_float32(node, *node.inputs)
     alpha, beta = float(attribute(node, "alpha")), float(attribute(node, "beta"))
     y_shape = builder.type(node.outputs[0]).shape
     a = builder.read(node.inputs[0])
@@ -66,10 +65,9 @@ def _scaled(view: View, factor: float, builder: Builder) -> View:
     return result
 
 
-@lower("MatMul")
+@lower("MatMul", float32=True)
 def _matmul_node(node: Node, builder: Builder) -> None:
     """numpy.matmul, 1-D operands included. A pass may have put a bias (N) third and a residual fourth."""
-    builder.require_float32(node, *node.inputs)
     a_shape, b_shape = (builder.type(name).shape for name in node.inputs[:2])
     a = builder.read(node.inputs[0])
     if a.rank == 1:

@@ -139,9 +139,8 @@ def _conv(step: StepRecord, x: list[Array | None], y: list[Array]) -> tuple[Arra
         top, left = int(pads[0]), int(pads[1])
         result = wide[:, :, top : top + size[0], left : left + size[1]]
     else:
-        result = _call(
-            "Conv", [x[0], w, bias], strides=a["strides"], dilations=a["dilations"], pads=a["pads"], group=a["groups"]
-        )[0]
+        window = {name: a[name] for name in ("strides", "dilations", "pads", "shuffle") if name in a}
+        result = _call("Conv", [x[0], w, bias], **window, group=a["groups"])[0]
     return (result if x[1] is None else result + x[1],)
 
 

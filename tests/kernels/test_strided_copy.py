@@ -39,6 +39,16 @@ def test_planes_become_pixels_and_back(dtype: Any, pixels: int, channels: int) -
     np.testing.assert_array_equal(back, planes)
 
 
+@pytest.mark.parametrize("groups", [2, 3, 4, 5])
+@pytest.mark.parametrize("columns", [2, 4, 29, 300])
+def test_channels_of_many_pixels_are_shuffled(groups: int, columns: int) -> None:
+    """More planes than a task takes, each a pixel's channels."""
+    pixels = guarded(random_array(1, (40, 30, groups, columns), np.float32))
+    shuffled = guarded(np.zeros((40, 30, columns, groups), np.float32))
+    run("copy", x=pixels.transpose(0, 1, 3, 2), y=shuffled, split=True)
+    np.testing.assert_array_equal(shuffled, pixels.transpose(0, 1, 3, 2))
+
+
 @pytest.mark.parametrize("channels", [1, 2, 3, 5, 16, 17])
 def test_channel_slices(channels: int) -> None:
     wide = guarded(random_array(1, (2, 5, 7, channels + 4), np.float32))

@@ -166,7 +166,13 @@ FI_INLINE void finish(Accumulators<M, V>& acc, const Tile& tile) {
 #pragma GCC unroll 16
     for (int i = 0; i < M; ++i) {
 #pragma GCC unroll 16
-      for (int j = 0; j < V; ++j) acc.v[i][j] = min(high, max(low, acc.v[i][j]));  // NaN stays
+      for (int j = 0; j < V; ++j) acc.v[i][j] = max(low, acc.v[i][j]);  // NaN stays
+    }
+    if (!(epilogue.activation.beta < __builtin_inff())) return;  // relu
+#pragma GCC unroll 16
+    for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 16
+      for (int j = 0; j < V; ++j) acc.v[i][j] = min(high, acc.v[i][j]);
     }
   } else if (epilogue.activation.kind == ActivationKind::hard_swish) {
 #pragma GCC unroll 16

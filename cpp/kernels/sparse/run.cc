@@ -61,22 +61,17 @@ int64_t touched_bytes(const Layer& layer, int64_t pixels) {
 }
 
 /// Chunks of which a tile keeps its inputs in L1. Measured: half of it where lines of staged rows
-/// are read in part; and a tile of half the width where not all channels stay there.
+/// are read in part.
 void plan_tiles(Layer* layer) {
   const Kernel& kernel = *layer->kernel;
   const int64_t l1 = static_cast<int64_t>(cpu::cache_sizes().l1d);
-  const int64_t near = layer->direct ? l1 * 3 / 4 : l1 / 2;
+  const int64_t near = layer->direct ? l1 : l1 / 2;
   const int64_t inputs = std::max<int64_t>(layer->shape.inputs, 1);
   const int64_t strip = layer->shape.out_width * layer->strip_rows;
   layer->tile_vectors = kernel.vectors;
-  const auto touched = [&] {
-    const int64_t pixels = std::min(strip, layer->tile_vectors * int64_t{kernel.lanes});
-    return std::max<int64_t>(touched_bytes(*layer, pixels), 1);
-  };
-  if (layer->direct && inputs * touched() > near) {
-    layer->tile_vectors = std::max(kernel.vectors / 2, 1);
-  }
-  const int64_t chunks = quotient_up(inputs, std::max<int64_t>(near / touched(), 1));
+  const int64_t pixels = std::min(strip, layer->tile_vectors * int64_t{kernel.lanes});
+  const int64_t touched = std::max<int64_t>(touched_bytes(*layer, pixels), 1);
+  const int64_t chunks = quotient_up(inputs, std::max<int64_t>(near / touched, 1));
   layer->chunk_channels = quotient_up(inputs, chunks);
 }
 

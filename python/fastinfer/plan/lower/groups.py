@@ -49,6 +49,8 @@ def _joins(program: Program, earlier: int, later: int, readers: dict[int, set[in
     made = program.tensors[first.outputs[0]]
     if program.tensors[second.inputs[0]].buffer != made.buffer or readers[made.buffer] != {later}:
         return False
+    if made.strides[1] != 1:  # planar: a stripe would be short runs of each plane, which are read no faster than planes
+        return False
     return program.buffers[made.buffer].kind == "arena" and _row_bytes(program, first) * made.shape[2] >= _LARGE
 
 

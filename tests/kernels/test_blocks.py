@@ -96,8 +96,10 @@ def test_neighbours_are_neither_read_nor_written(row: dict[str, Any]) -> None:
     arguments = problem(rng, row, m, n, k)
     wide = np.full((m, k + 5), np.nan, F32)
     wide[:, 2:-3] = arguments["x"]
+    beside = np.full((m, n + 3), np.nan, F32)
+    beside[:, 1:-2] = rng.standard_normal((m, n))
     out = guarded(np.full((m, n + 7), np.nan, F32))
-    inside = arguments | {"x": guarded(wide)[:, 2:-3]}
+    inside = arguments | {"x": guarded(wide)[:, 2:-3], "residual": guarded(beside)[:, 1:-2]}
     assert np.all(np.isfinite(check(row, inside, out=out[:, 3:-4])))
     assert np.all(np.isnan(out[:, [0, 1, 2, -4, -3, -2, -1]]))
 

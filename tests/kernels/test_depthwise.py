@@ -75,6 +75,21 @@ def test_windows_wider_than_the_image(row: Row) -> None:
 
 
 @each_row
+def test_dilated_windows(row: Row) -> None:
+    """Phases of different length, some of no line or column at all, with and without a residual."""
+    if row["kernel"] == (0, 0) or row["stride"] > 1:
+        pytest.skip("no row for one window with dilation")
+    rng = np.random.default_rng(11)
+    for dilations in ((2, 2), (3, 1), (1, 3), (5, 4)):
+        window = window_of(row) | {"dilations": dilations}
+        for size in ((1, 1), (4, 3), (7, 2 * TILE + 1), (11, 3 * TILE + 2)):
+            plain = problem(rng, window, size, 19, pads=dilations)
+            assert_ranges_change_no_bit(row, problem(rng, window, (7, TILE), 5) | {"activation": "silu"})
+            for arguments in epilogues(row, rng, plain, "clamp", 0, 6):
+                check(row, arguments)
+
+
+@each_row
 @each_activation
 def test_epilogue(row: Row, activation: str, alpha: float, beta: float) -> None:
     rng = np.random.default_rng(4)

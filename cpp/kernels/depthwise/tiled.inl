@@ -7,9 +7,7 @@
 // them from output to output. Include after FI_VEC_H.
 #pragma once
 
-#include "kernels/depthwise/depthwise.h"
-#include "kernels/span.h"
-#include "simd/epilogue.inl"
+#include "kernels/depthwise/lines.inl"
 
 namespace fi::depthwise {
 namespace {
@@ -21,11 +19,6 @@ constexpr int kTile = 14;  // of 32 registers
 #else
 constexpr int kTile = 7;  // of 16 registers
 #endif
-
-/// Where the rows of the image are long, channels are taken in blocks, of which the input rows of a
-/// window and the output row stay in L1. Blocks of few channels would read memory in
-/// pieces too small: then all channels are taken together.
-constexpr int64_t kBlockBytes = 28 << 10, kLeastChannels = 48;
 
 /// Columns under a tile, of K taps.
 template <int K, int S>
@@ -106,51 +99,46 @@ FI_INLINE void sweep_row(const Patch& patch, const float* row, const float* weig
   for (; j < taps; ++j) sweep_from<1, S, checked, tail>(patch, j, row, weights, lanes, sum);
 }
 
-/// sum(t) += patch * weights in the order of taps for every t. K = 0: any width.
-template <int K, int S, bool checked, bool tail>
+/// sum(t) += patch * weights in the order of taps for every t.
+template <int S, bool checked, bool tail>
 FI_INLINE void convolve(const Patch& patch, int64_t c, int lanes, f32v (&sum)[kTile]) {
-  const int64_t width = K > 0 ? K : patch.kernel_w, row_weights = width * kChannelPad;
+  const int64_t row_weights = patch.kernel_w * kChannelPad;
   const float* weights = patch.weights + packed_channel(c, patch.taps) + patch.row * row_weights;
   const float* row = patch.x + c;
 #pragma GCC unroll 1
-  for (int64_t i = 0; i < patch.rows; ++i, row += patch.row_step, weights += row_weights) {
-    if constexpr (K > 0) {
-      sweep_from<K, S, checked, tail>(patch, 0, row, weights, lanes, sum);
-    } else {
-      sweep_row<S, checked, tail>(patch, row, weights, lanes, sum);
-    }
-  }
+  for (int64_t i = 0; i < patch.rows; ++i, row += patch.row_step, weights += row_weights)
+    sweep_row<S, checked, tail>(patch, row, weights, lanes, sum);
 }
 
-template <int K, int S, bool checked, bool tail>
+template <int S, bool checked, bool tail>
 FI_INLINE void run_vector(const Patch& patch, const Finish& finish, int64_t c, int some) {
   const int lanes = tail ? some : kLanes, outputs = checked ? patch.outputs : kTile;
   const f32v bias = patch.bias ? load_lanes(patch.bias + c, lanes) : zero();
   f32v sum[kTile];
 #pragma GCC unroll 16
   for (int t = 0; t < kTile; ++t) sum[t] = bias;
-  convolve<K, S, checked, tail>(patch, c, lanes, sum);
+  convolve<S, checked, tail>(patch, c, lanes, sum);
   finish(sum, patch.residual ? patch.residual + c : nullptr, hold_scalar(patch.residual_step),
          outputs, lanes);
   store_pixels(sum, patch.y + c, hold_scalar(patch.y_step), outputs, lanes);
 }
 
 /// Channels [c, end).
-template <int K, int S, bool checked>
+template <int S, bool checked>
 __attribute__((noinline)) void run_patch(const Patch patch, const Finish finish, int64_t c,
                                          int64_t end) {
-  for (; c + kLanes <= end; c += kLanes) run_vector<K, S, checked, false>(patch, finish, c, kLanes);
-  if (c < end) run_vector<K, S, checked, true>(patch, finish, c, static_cast<int>(end - c));
+  for (; c + kLanes <= end; c += kLanes) run_vector<S, checked, false>(patch, finish, c, kLanes);
+  if (c < end) run_vector<S, checked, true>(patch, finish, c, static_cast<int>(end - c));
 }
 
 /// Channels [begin, end) of the outputs phase, phase + phases, ... of a row.
-template <int K, int S>
+template <int S>
 FI_INLINE void run_phase(const Convolution& convolution, Patch& patch, int64_t n, int64_t oy,
                          int64_t phase, int64_t phases, Span channels, const Finish& finish) {
   const Window& window = convolution.window;
   const Image<const float>& input = convolution.input;
   const float* const first_row = patch.x;
-  const int64_t dilation = K > 0 ? 1 : window.dilation_w;
+  const int64_t dilation = window.dilation_w;
   const int64_t under = (kTile - 1) * S + patch.kernel_w;
   for (int64_t ox = phase; ox < convolution.output.width; ox += kTile * phases) {
     const int64_t left = ox * window.stride_w - window.pad_left;
@@ -161,9 +149,9 @@ FI_INLINE void run_phase(const Convolution& convolution, Patch& patch, int64_t n
     patch.y = convolution.output.pixel(n, oy, ox);
     patch.residual = convolution.residual.data ? convolution.residual.pixel(n, oy, ox) : nullptr;
     if (patch.columns.begin == 0 && patch.columns.end == under && rest >= kTile) {
-      run_patch<K, S, false>(patch, finish, channels.begin, channels.end);
+      run_patch<S, false>(patch, finish, channels.begin, channels.end);
     } else {
-      run_patch<K, S, true>(patch, finish, channels.begin, channels.end);
+      run_patch<S, true>(patch, finish, channels.begin, channels.end);
     }
     if (is_curve(convolution.activation.kind)) {
       activate_pixels(convolution.activation, channels.end - channels.begin, patch.outputs,
@@ -173,7 +161,7 @@ FI_INLINE void run_phase(const Convolution& convolution, Patch& patch, int64_t n
   patch.x = first_row;
 }
 
-template <int K, int S>
+template <int S>
 FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy, int64_t phases,
                        Span channels, const Finish& finish) {
   const Window& window = convolution.window;
@@ -185,7 +173,7 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy, in
   patch.rows = rows.end - rows.begin;
   patch.row_step = window.dilation_h * input.row_stride;
   patch.step = window.dilation_w * input.pixel_stride;
-  patch.kernel_w = K > 0 ? K : window.kernel_w;
+  patch.kernel_w = window.kernel_w;
   patch.taps = window.taps();
   patch.weights = convolution.weights;
   patch.bias = convolution.bias;
@@ -194,32 +182,22 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy, in
   patch.x = input.data + n * input.batch_stride +
             (top + rows.begin * window.dilation_h) * input.row_stride;
   for (int64_t phase = 0; phase < phases; ++phase)
-    run_phase<K, S>(convolution, patch, n, oy, phase, phases, channels, finish);
+    run_phase<S>(convolution, patch, n, oy, phase, phases, channels, finish);
 }
 
-/// Channels that are run over all rows before the next.
-FI_INLINE int64_t block_channels(const Convolution& convolution) {
-  const int64_t channels = convolution.input.channels;
-  const int64_t lines = (convolution.window.kernel_h + 1) * convolution.input.width;
-  const int64_t fit = kBlockBytes / (lines * static_cast<int64_t>(sizeof(float)));
-  if (fit < kLeastChannels || fit >= channels) return channels;
-  const int64_t blocks = (channels + fit - 1) / fit;
-  return padded_channels((channels + blocks - 1) / blocks);
-}
-
-/// K = 0: any window whose horizontal stride is S, or S times a divisor of the dilation.
-template <int K, int S>
+/// Any window whose horizontal stride is S, or S times a divisor of the dilation.
+template <int S>
 void run_tiled(const Convolution& convolution, const RowRange& rows) {
-  static_assert(kColumns < K == 0 ? 7 : K, S > <= 64);
+  static_assert(kColumns<7, S> <= 64);
   const Finish finish(convolution.activation);
   const int64_t common = convolution.window.stride_w / S;
-  const int64_t phases = K > 0 ? 1 : convolution.window.dilation_w / common;
+  const int64_t phases = convolution.window.dilation_w / common;
   const int64_t channels = convolution.input.channels, block = block_channels(convolution);
   for (int64_t n = rows.batch_begin; n < rows.batch_end; ++n) {
     for (int64_t c = 0; c < channels; c += block) {
       const Span part{c, c + block < channels ? c + block : channels};
       for (int64_t oy = rows.begin; oy < rows.end; ++oy)
-        run_row<K, S>(convolution, n, oy, phases, part, finish);
+        run_row<S>(convolution, n, oy, phases, part, finish);
     }
   }
 }

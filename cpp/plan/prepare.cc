@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <set>
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "base/error.h"
 #include "plan/arena.h"
 #include "plan/check.h"
@@ -90,8 +94,6 @@ class PlanBuilder {
     place_arena();
     bind_constants();
     plan_->memory_.packed = context_.packed_bytes();
-    // Packed now; nothing needs the stored forms any more.
-    for (Step& step : plan_->program_.steps) step.weights.clear();
     return plan_;
   }
 
@@ -150,7 +152,7 @@ class PlanBuilder {
   }
 
   void prepare_step(size_t number) {
-    const Step& step = plan_->program_.steps[number];
+    Step& step = plan_->program_.steps[number];
     const OperatorRow* row = find_operator(step.op);
     if (!row) {
       throw Error(ErrorKind::unsupported, step.name, "", "there is no operator " + step.op);
@@ -163,6 +165,10 @@ class PlanBuilder {
       throw Error(error.kind(), node, error.tensor(), error.what());
     }
     op->report().bytes = compulsory_bytes(plan_->program_, step);
+    step.weights.clear();  // it is packed: what was decoded for it goes before the next one is
+#ifdef __GLIBC__
+    if (options_.weights == WeightPolicy::compressed) malloc_trim(0);
+#endif
     op->report().scratch_bytes = op->scratch_bytes();
     const int group = plan_->group_of_[number];
     for (const auto& [buffer, bytes] : context_.take_workspaces()) {

@@ -10,11 +10,11 @@ namespace {
 // Measured on the layers of MobileNet and ResNet: cycles of one vector of pixels and one stored
 // weight, where a tile's inputs stay in L1 or come from L2 (every multiply-add reads a vector of
 // them); of one output channel and vector, beside its weights; of staging one vector.
-constexpr double kEntryCycles = 1.5, kStagedEntryCycles = 2;
+constexpr double kEntryCycles = 1.2, kStagedEntryCycles = 2;
 constexpr double kRowCycles = 4;
 constexpr double kStageCycles = 4;
-constexpr double kDepthwiseEfficiency = 0.2;  // of the peak
-constexpr double kCopies = 3;                 // a transposing copy beside a plain one
+constexpr double kDepthwiseEfficiency = 0.25;  // of the peak
+constexpr double kCopies = 3;                  // a transposing copy beside a plain one
 
 double vectors(double pixels, const Machine& machine) {
   return std::ceil(pixels / (machine.macs_per_cycle / 2));

@@ -27,6 +27,7 @@
 
 #include "base/activation.h"
 #include "base/features.h"
+#include "base/inline.h"
 #include "kernels/kernel.h"
 
 namespace fi::blocks {
@@ -70,7 +71,9 @@ struct Product {
   int64_t residual_stride;
   Activation activation;
 
-  const float* row(int64_t m) const { return x + m / width * line_stride + m % width * x_stride; }
+  FI_INLINE const float* row(int64_t m) const {
+    return x + m / width * line_stride + m % width * x_stride;
+  }
 };
 
 /// A row of the table.

@@ -151,7 +151,9 @@ class MnnEngine:
         if not path.exists():
             path.parent.mkdir(parents=True, exist_ok=True)
             part = path.with_suffix(f".{os.getpid()}")
-            command = [str(Path(sys.executable).with_name("mnnconvert")), "-f", "ONNX", "--bizCode", "bench"]
+            # The converter itself: its command installs a logger into whatever environment is active, and reports.
+            convert = "import sys, _tools; _tools.mnnconvert(sys.argv)"
+            command = [sys.executable, "-c", convert, "-f", "ONNX", "--bizCode", "bench"]
             command += ["--modelFile", str(model), "--MNNModel", str(part)]
             subprocess.run(command, check=True, capture_output=True)
             part.rename(path)

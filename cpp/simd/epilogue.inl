@@ -40,22 +40,22 @@ struct Finish {
   FI_INLINE void operator()(f32v (&sum)[N], const float* residual, int64_t residual_stride,
                             int pixels, int lanes) const {
     if (residual) {
-#pragma GCC unroll 16
+#pragma GCC unroll 32
       for (int t = 0; t < N; ++t, residual += residual_stride) {
         if (t >= pixels) break;
         sum[t] = add(sum[t], load_lanes(residual, lanes));
       }
     }
     if (has_low) {
-#pragma GCC unroll 16
+#pragma GCC unroll 32
       for (int t = 0; t < N; ++t) sum[t] = max(low, sum[t]);
     }
     if (has_high) {
-#pragma GCC unroll 16
+#pragma GCC unroll 32
       for (int t = 0; t < N; ++t) sum[t] = min(high, sum[t]);
     }
     if (has_swish) {
-#pragma GCC unroll 16
+#pragma GCC unroll 32
       for (int t = 0; t < N; ++t) sum[t] = hard_swish(sum[t]);
     }
   }
@@ -65,7 +65,7 @@ struct Finish {
 template <int N>
 FI_INLINE void store_pixels(const f32v (&sum)[N], float* y, int64_t y_stride, int pixels,
                             int lanes) {
-#pragma GCC unroll 16
+#pragma GCC unroll 32
   for (int t = 0; t < N; ++t, y += y_stride) {
     if (t >= pixels) break;
     store_lanes(y, sum[t], lanes);

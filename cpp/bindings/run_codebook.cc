@@ -2,9 +2,10 @@
 // run_reference("codebook"):
 //
 //   x         (M, K) f32, rows contiguous
-//   w         (N, K) f32: what gapped rows of f32 pack (zeros are left out)
-//   codes     (N, K) u8, with values (count,) f32: what rows of codes pack; gapped rows leave out
-//             code 0, whose value must be 0. s8 without values: what the row of s8 packs
+//   w         (N, K) f32: what gapped and windowed rows of f32 pack (zeros are left out)
+//   codes     (N, K) u8, with values (count,) f32: what rows of codes pack; gapped and
+//             windowed rows leave out code 0, whose value must be 0. s8 without values: what the
+//             row of s8 packs
 //   scale, bias (N,), residual (M, N) with contiguous rows, activation, activation_alpha,
 //   activation_beta
 //   out       (M, N) with contiguous rows, written in place; made if absent
@@ -103,11 +104,11 @@ void for_each_entry(const Arguments& a, F&& entry) {
   }
 }
 
-AlignedBuffer pack_gapped(const Arguments& a, Code code) {
+template <class Packer>
+AlignedBuffer pack_sparse(const Arguments& a, Code code, Packer packer) {
   if (code == Code::f32 ? !a.w.size() : !a.codes.size() || a.values.at(0) != 0) {
     refuse("the row needs w, or codes with values, the first of them 0");
   }
-  codebook::GappedPacker packer(a.n, a.k, code);
   for_each_entry(a, [&](int64_t j, int64_t p) { packer.count(j, p); });
   packer.place(a.values.data(), a.codes.size() ? a.values.size() : 0);
   for_each_entry(a, [&](int64_t j, int64_t p) {
@@ -137,7 +138,12 @@ AlignedBuffer pack(const Arguments& a, const codebook::Kernel& kernel) {
   if (a.codes.size() && codebook::code_of(a.values.size()) > kernel.code) {
     refuse("more values than the row's codes");
   }
-  return kernel.form == Form::gapped ? pack_gapped(a, kernel.code) : pack_coded(a, kernel);
+  const Code code = kernel.code;
+  if (kernel.form == Form::gapped)
+    return pack_sparse(a, code, codebook::GappedPacker(a.n, a.k, code));
+  if (kernel.form == Form::windowed)
+    return pack_sparse(a, code, codebook::WindowedPacker(a.n, a.k, code, true));
+  return pack_coded(a, kernel);
 }
 
 py::object run(const codebook::Kernel& kernel, const py::kwargs& kwargs) {
@@ -202,7 +208,8 @@ py::object reference(const py::kwargs& kwargs) {
 py::dict extras_of(const codebook::Kernel& kernel) {
   constexpr const char* kCodes[] = {"c4", "c5", "c8", "s8", "f32"};
   py::dict extras;
-  extras["form"] = kernel.form == Form::gapped ? "gapped" : "coded";
+  constexpr const char* kForms[] = {"coded", "gapped", "windowed"};
+  extras["form"] = kForms[static_cast<int>(kernel.form)];
   extras["code"] = kCodes[static_cast<int>(kernel.code)];
   extras["group_outputs"] = kernel.group_outputs;
   return extras;

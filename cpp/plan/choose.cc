@@ -17,24 +17,11 @@
 namespace fi::plan {
 namespace {
 
-const char* const kAlgorithms[] = {"depthwise",
-                                   "grouped",
-                                   "pointwise",
-                                   "direct",
-                                   "indirect",
-                                   "im2col",
-                                   "mec",
-                                   "gemm",
-                                   "naive",
-                                   "gapped",
-                                   "coded",
-                                   "winograd_f23",
-                                   "winograd_f43",
-                                   "winograd_f63",
-                                   "fft",
-                                   "sparse",
-                                   "depthwise_planar",
-                                   "blocks"};
+const char* const kAlgorithms[] = {"depthwise",    "grouped",          "pointwise",    "direct",
+                                   "indirect",     "im2col",           "mec",          "gemm",
+                                   "naive",        "gapped",           "coded",        "windowed",
+                                   "winograd_f23", "winograd_f43",     "winograd_f63", "fft",
+                                   "sparse",       "depthwise_planar", "blocks"};
 
 // Share of the peak that the micro-kernels reach, and what the forms of the lhs cost beside their
 // multiplications.
@@ -125,10 +112,10 @@ Machine machine_of(FeatureMask features) {
     const TierInfo& info = info_of(tier);
     return info.compiled && (info.required & ~features) == 0;
   };
-  if (usable(Tier::avx512)) return {32, 16, 0.55};
-  if (usable(Tier::avx2)) return {16, 16, 0.6};
-  if (usable(Tier::neon)) return {8, 8, 1.5};
-  return {4, 8, 4};
+  if (usable(Tier::avx512)) return {32, 16, 1.0, 2.45};
+  if (usable(Tier::avx2)) return {16, 16, 0.9, 14};
+  if (usable(Tier::neon)) return {8, 8, 1.5, 50};
+  return {4, 8, 4, 80};
 }
 
 Choice choose(const std::vector<Candidate>& candidates, const Wish& wish) {

@@ -17,6 +17,7 @@ struct Machine {
   double macs_per_cycle;   // f32, per core
   double bytes_per_cycle;  // copies that stay in L2
   double gather_cycles;    // of one float, from L1
+  double window_cycles;    // of a look-up in a window for each output of a group (codebook.h)
 };
 Machine machine_of(FeatureMask features);
 

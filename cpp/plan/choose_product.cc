@@ -20,7 +20,7 @@ constexpr double kEntryCycles = 0.05;
 // Of a group beside its weights: measured where they are few (256 x 256 is faster dense at 5 %).
 // Measured break-even of one row, f32 against gapped f32: a density of about 0.65 from 1024 x 1000
 // on; of four rows 0.2, of eight 0.15, of 32 rows 0.06.
-constexpr double kGroupCycles = 400;
+constexpr double kGroupCycles = 400, kWindowGroupCycles = 40;
 
 double read_cycles(double bytes) {
   if (bytes <= kL2) return bytes / kL2Bytes;
@@ -55,10 +55,20 @@ double gapped_cycles(const ProductQuery& q, double density, Code code, const Mac
   return std::max(there * entry + groups * passes(q) * kGroupCycles, read_cycles(bytes));
 }
 
+double windowed_cycles(const ProductQuery& q, double density, Code code, const Machine& machine) {
+  const double bytes = static_cast<double>(codebook::windowed_bytes(q.n, q.k, density, code));
+  const double blocks = bytes / static_cast<double>(codebook::window_block_bytes(code));
+  // Decoding takes half of a step of one row.
+  const double steps = blocks * codebook::kWindowEntries * (passes(q) + rows(q)) / 2;
+  const double groups = static_cast<double>(q.n) / codebook::kGroup;
+  return std::max(steps * machine.window_cycles + groups * passes(q) * kWindowGroupCycles,
+                  read_cycles(bytes));
+}
+
 double coded_cycles(const ProductQuery& q, Code code, const Machine& machine) {
   // Decoding takes about four instructions a vector beside one multiplication for each row.
   const double lanes = machine.macs_per_cycle / 2;
-  double weight = passes(q) * 1.5 / lanes + rows(q) / machine.macs_per_cycle;
+  double weight = passes(q) * 0.8 / lanes + rows(q) / machine.macs_per_cycle;
   if (code == Code::c8) weight += passes(q) * machine.gather_cycles;
   return std::max(elements(q) * weight,
                   read_cycles(static_cast<double>(codebook::coded_bytes(q.n, q.k, code))));

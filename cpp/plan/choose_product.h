@@ -16,6 +16,8 @@ double dense_cycles(const ProductQuery& query, const Machine& machine);
 /// density: of the weights that are there.
 double gapped_cycles(const ProductQuery& query, double density, codebook::Code code,
                      const Machine& machine);
+double windowed_cycles(const ProductQuery& query, double density, codebook::Code code,
+                       const Machine& machine);
 double coded_cycles(const ProductQuery& query, codebook::Code code, const Machine& machine);
 
 }  // namespace fi::plan

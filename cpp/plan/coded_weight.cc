@@ -131,6 +131,9 @@ CodedWeight coded_weight(const Weight& weight, bool transposed) {
   find_codes(&coded);
   coded.density = density_of(coded);
   if (weight.form == WeightForm::bits) coded.no_gapped = "every weight is there";
+  coded.no_windowed = coded.no_gapped;
+  if (coded.no_windowed.empty() && coded.gapped_code == Code::c8)
+    coded.no_windowed = "its values are more than registers hold";
   return coded;
 }
 
@@ -162,8 +165,11 @@ void for_each_present_value(const CodedWeight& coded, Put&& put) {
 
 }  // namespace
 
-AlignedBuffer pack_gapped(const CodedWeight& coded) {
-  codebook::GappedPacker packer(coded.outputs, coded.inputs, coded.gapped_code);
+namespace {
+
+/// The weights that are there, by GappedPacker or WindowedPacker.
+template <class Packer>
+AlignedBuffer pack_present(const CodedWeight& coded, Packer packer) {
   const auto count = [&](int64_t output, int64_t input, auto) { packer.count(output, input); };
   if (coded.gapped_code == Code::f32) {
     for_each_present_value(coded, count);
@@ -178,6 +184,18 @@ AlignedBuffer pack_gapped(const CodedWeight& coded) {
         coded, [&](int64_t output, int64_t input, int code) { packer.put(output, input, code); });
   }
   return packer.take();
+}
+
+}  // namespace
+
+AlignedBuffer pack_gapped(const CodedWeight& coded) {
+  return pack_present(coded,
+                      codebook::GappedPacker(coded.outputs, coded.inputs, coded.gapped_code));
+}
+
+AlignedBuffer pack_windowed(const CodedWeight& coded) {
+  return pack_present(coded, codebook::WindowedPacker(coded.outputs, coded.inputs,
+                                                      coded.gapped_code, coded.transposed));
 }
 
 AlignedBuffer pack_coded(const CodedWeight& coded, int group_outputs) {

@@ -62,7 +62,7 @@ def test_products_run_from_what_is_stored(path: Path) -> None:
     """Whatever keeps its form gives the same numbers, to the rounding of sums of at most 1024 terms."""
     models = {how: fastinfer.load(path, threads=1, weights=how) for how in ("compressed", "auto", "dense")}
     taken = {how: [r.algorithm for r in m.plan().rows if r.operator == "matmul"] for how, m in models.items()}
-    assert taken["compressed"] == ["gapped", "gapped"]
+    assert set(taken["compressed"]) <= {"gapped", "windowed"}
     assert taken["dense"] == ["gemm", "gemm"]
     assert not [r for r in models["compressed"].plan().rows if r.algorithm.startswith("winograd")]
     for batch in (1, 3, 8):

@@ -29,7 +29,10 @@ def test_gate_goes_into_the_weights(swapped: bool, stride: int) -> None:
     assert_same(before, graph, 1e-5)
 
 
-@pytest.mark.parametrize("case", ["batch", "window", "groups", "large weights", "read elsewhere", "activated", "pixels"])
+CASES = ["batch", "window", "groups", "large weights", "read elsewhere", "activated", "pixels"]
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_gates_that_stay(case: str) -> None:
     net = Net()
     x = net.input(2 if case == "batch" else 1, 8, 6, 7)

@@ -2,7 +2,7 @@
 //
 //   y(m, n) = activation( scale(n) * sum_k x(m, k) w(n, k) + bias(n) + residual(m, n) )
 //
-// Such a layer reads each weight once, so bytes are what it costs. Two forms of w:
+// Such a layer reads each weight once, so bytes are what it costs. Three forms of w:
 //
 // coded: every weight a code. Outputs in panels of Kernel::outputs, within a panel k by k; codes of
 //   4 bits hold two k in a byte, the even one in the low nibble.
@@ -20,11 +20,20 @@
 //     5, 8 bits   one step: kGroup codes, kGroup distances
 //     f32         one step: kGroup distances, kGroup values; the value 0 is no weight
 //
-// The gather bounds the gapped form. On a core with AVX-512, 9216 x 4096 at 9 % and codes of 4
-// bits: 0.17 ns an entry, 5.8 G weights/s, 8.6 GB/s; gathers of 8 lanes run 5 % behind. The other
-// way, a bit mask over 16 inputs, vexpandps of the codes' values, and no gather, takes four
-// instructions for 16 inputs, which at 9 % hold 1.4 weights: three times the work. Every product is
-// one chain over k, whatever the number of rows and threads.
+// windowed: likewise a lane for each of kGroup outputs, in their own order. A block holds up to
+//   kWindowEntries weights of each, all of inputs first .. first + kWindow - 1, which two registers
+//   hold: a permutation of them takes the place of the gather. `first` is the next input that some
+//   lane needs, so lanes with few weights wait while others go on. Of random weights that leaves 39
+//   % of a block empty at a density of 9 %, 15 % at 25 % and 62 % at 4 %. A lane's word has, for
+//   each entry from the lowest bits on, kOffsetBits of input - first and 5 of its code; code 0 is
+//   no weight, and with f32 the values of each entry follow the words.
+//
+// The gather bounds the gapped form; on some processors it takes twice as long as on others. On a
+// core with AVX-512, 9216 x 4096 at 9 % and codes of 4 bits: 0.17 ns an entry, 5.8 G weights/s, 8.6
+// GB/s; gathers of 8 lanes run 5 % behind. The other way, a bit mask over 16 inputs, vexpandps of
+// the codes' values, and no gather, takes four instructions for 16 inputs, which at 9 % hold 1.4
+// weights: three times the work. A product is one chain over k (windowed: one for each entry of a
+// word), whatever the number of rows and threads.
 #pragma once
 
 #include <cstdint>
@@ -35,17 +44,20 @@
 
 namespace fi::codebook {
 
-constexpr int kGroup = 16;    // outputs side by side in the gapped form
+constexpr int kGroup = 16;    // outputs side by side in the gapped and windowed forms
 constexpr int kMaxRows = 4;   // rows of x that a kernel takes at once
 constexpr int kValues = 256;  // entries of a table
 
-enum class Form : uint8_t { coded, gapped };
+constexpr int kWindow = 32, kOffsetBits = 5;         // inputs of a window, and what counts them
+constexpr int kWindowEntries = 3, kWindowBits = 10;  // of a lane's word, and bits of each
+
+enum class Form : uint8_t { coded, gapped, windowed };
 enum class Code : uint8_t {
   c4,  // 16 values, looked up in registers
   c5,  // a byte below 32, in registers
   c8,  // a byte, in memory
   s8,  // coded only: the value itself
-  f32  // gapped only: the value itself
+  f32  // not coded: the value itself
 };
 /// Codes that a table of so many values needs; f32 beyond 256.
 Code code_of(int64_t values);
@@ -56,12 +68,19 @@ struct Matrix {
   Code code;
   int64_t outputs, inputs, groups, group_outputs;
   int64_t entries;           // weights that are there
-  const int64_t* begin;      // gapped: where each group's steps start in data, and the end
+  int64_t blocks;            // windowed
+  const int64_t* begin;      // not coded: where each group's steps start in data, and the end
   const int32_t* output_of;  // gapped: the output of each lane; lanes behind the last repeat one
+  const int32_t* first;      // windowed: the first input of each block's window
   const float* values;       // kValues, zeros behind the last; not s8, f32
   const uint8_t* data;
   int64_t bytes;  // of data
 };
+
+constexpr int64_t window_block_bytes(Code code) {
+  return kGroup * static_cast<int64_t>(sizeof(float)) *
+         (code == Code::f32 ? 1 + kWindowEntries : 1);
+}
 
 struct Product {
   Matrix w;
@@ -75,6 +94,7 @@ struct Product {
   const float* residual;  // rows contiguous, or null
   int64_t residual_stride;
   Activation activation;
+  bool finite = false;  // windowed: x is known to be; run() finds out
 };
 
 /// A row of the table.

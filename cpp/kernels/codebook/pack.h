@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <utility>
 #include <vector>
 
@@ -67,6 +68,54 @@ class GappedPacker {
   uint8_t* data_ = nullptr;
 };
 
+/// Windowed form, by the same two passes. by_output: outputs come one after another, so that only
+/// one group's weights are held at a time; otherwise all are.
+class WindowedPacker {
+ public:
+  WindowedPacker(int64_t outputs, int64_t inputs, Code code, bool by_output);
+
+  void count(int64_t output, int64_t input) { add(output, input, 0); }
+  /// values: entry 0 must be 0. None for f32.
+  void place(const float* values, int64_t count);
+  /// code: not 0.
+  void put(int64_t output, int64_t input, int code) {
+    add(output, input, static_cast<uint32_t>(code));
+  }
+  /// value: not 0.
+  void put_value(int64_t output, int64_t input, float value) {
+    uint32_t bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    add(output, input, bits);
+  }
+  AlignedBuffer take();
+
+ private:
+  struct Entry {
+    int32_t input;
+    uint32_t value;  // or code
+  };
+  void add(int64_t output, int64_t input, uint32_t value) {
+    if (by_output_ && output / kGroup != group_) lay_out(output / kGroup);
+    lanes_[static_cast<size_t>(by_output_ ? output % kGroup : output)].push_back(
+        {static_cast<int32_t>(input), value});
+    ++entries_;
+  }
+  void lay_out(int64_t end);
+  void lay_out_group(std::vector<Entry>* lanes, int64_t count);
+  void put_block(int64_t first, int lane, int entry, const Entry& value);
+
+  int64_t outputs_, inputs_, groups_;
+  Code code_;
+  bool by_output_, placed_ = false;
+  int64_t group_ = 0;  // that is laid out next
+  int64_t blocks_ = 0, entries_ = 0;
+  std::vector<int64_t> begin_;             // blocks before each group
+  std::vector<std::vector<Entry>> lanes_;  // of one group, or of all
+  AlignedBuffer packed_;
+  uint8_t* data_ = nullptr;
+  int32_t* first_ = nullptr;
+};
+
 /// Coded form: put every weight once; those left out have code 0.
 class CodedPacker {
  public:
@@ -91,6 +140,8 @@ class CodedPacker {
 
 /// Bytes of data that `entries` weights take, filling aside.
 int64_t gapped_bytes(int64_t entries, Code code);
+/// density: of weights at random places.
+int64_t windowed_bytes(int64_t outputs, int64_t inputs, double density, Code code);
 int64_t coded_bytes(int64_t outputs, int64_t inputs, Code code);
 
 }  // namespace fi::codebook

@@ -9,7 +9,7 @@ FI_CODEBOOK_TIERS(FI_DECLARE_ROWS)
 
 namespace {
 
-constexpr int kRowsOfTier = 8;
+constexpr int kRowsOfTier = 11;
 
 const auto& all_rows() {
   static const auto table = [] {

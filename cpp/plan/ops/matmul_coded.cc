@@ -18,20 +18,21 @@ class CodedMatmul final : public Operator {
         residual_(problem.copies_residual ? Contiguous(problem.residual, context)
                                           : Contiguous::as_is(problem.residual)),
         scale_(output_scale(weight, problem.alpha)) {
-    const bool gapped = form == Form::gapped;
+    const bool coded = form == Form::coded;
+    const std::string name = coded ? "coded" : form == Form::gapped ? "gapped" : "windowed";
     kernel_ = codebook::best_row(context.features(), form,
-                                 gapped ? weight.gapped_code : weight.coded_code);
+                                 coded ? weight.coded_code : weight.gapped_code);
     if (!kernel_) throw Error(ErrorKind::unsupported, "no codebook kernel is usable here");
-    // The gapped layout is the same for every tier.
-    const std::string format = std::string(gapped ? "gapped" : "coded ") +
-                               (gapped ? "" : std::to_string(kernel_->group_outputs)) +
+    const std::string format = name + " " + std::to_string(kernel_->group_outputs) +
                                (weight.transposed ? " rows" : " columns");
     packed_ = context.packed(p_.weight, format, [&] {
-      return gapped ? pack_gapped(weight) : pack_coded(weight, kernel_->group_outputs);
+      return coded                  ? pack_coded(weight, kernel_->group_outputs)
+             : form == Form::gapped ? pack_gapped(weight)
+                                    : pack_windowed(weight);
     });
     matrix_ = codebook::matrix_of(*packed_);
     p_.weight.reset();  // its memory may go
-    report_.algorithm = gapped ? "gapped" : "coded";
+    report_.algorithm = name;
     report_.kernel = kernel_->info.name;
     report_.weights = matrix_.entries;
     report_.macs = p_.m * report_.weights;

@@ -137,7 +137,10 @@ std::vector<Candidate> coded_candidates(const MatmulProblem& p, const CodedWeigh
                    refusal.empty() ? weight.no_gapped : refusal};
   Candidate coded{"coded", coded_cycles(query, weight.coded_code, machine),
                   refusal.empty() ? weight.no_coded : refusal};
-  return {gapped, coded};
+  Candidate windowed{"windowed",
+                     windowed_cycles(query, weight.density, weight.gapped_code, machine),
+                     refusal.empty() ? weight.no_windowed : refusal};
+  return {gapped, coded, windowed};
 }
 
 Candidate blocks_candidate(const MatmulProblem& p, const BlockWeight& weight,
@@ -223,17 +226,22 @@ MatmulProblem matmul_problem(const Program& program, const Step& step, bool may_
 
 namespace {
 
-/// Of two forms that can be made, the one that takes half as much memory again as the other.
-void refuse_larger(const CodedWeight& weight, std::vector<Candidate>* two) {
-  Candidate &gapped = (*two)[0], &coded = (*two)[1];
-  if (!gapped.refusal.empty() || !coded.refusal.empty()) return;
+/// Of the forms that can be made, those that take over a third more memory than the smallest.
+void refuse_larger(const CodedWeight& weight, std::vector<Candidate>* all) {
   const double entries =
       weight.density * static_cast<double>(weight.outputs) * static_cast<double>(weight.inputs);
-  const int64_t of_gapped =
-      codebook::gapped_bytes(static_cast<int64_t>(entries), weight.gapped_code);
-  const int64_t of_coded = codebook::coded_bytes(weight.outputs, weight.inputs, weight.coded_code);
-  if (2 * of_gapped > 3 * of_coded) gapped.refusal = "it takes more memory";
-  if (2 * of_coded > 3 * of_gapped) coded.refusal = "it takes more memory";
+  const int64_t bytes[] = {
+      codebook::gapped_bytes(static_cast<int64_t>(entries), weight.gapped_code),
+      codebook::coded_bytes(weight.outputs, weight.inputs, weight.coded_code),
+      codebook::windowed_bytes(weight.outputs, weight.inputs, weight.density, weight.gapped_code)};
+  int64_t least = INT64_MAX;
+  for (size_t i = 0; i < all->size(); ++i) {
+    if ((*all)[i].refusal.empty()) least = std::min(least, bytes[i]);
+  }
+  for (size_t i = 0; i < all->size(); ++i) {
+    Candidate& c = (*all)[i];
+    if (c.refusal.empty() && 3 * bytes[i] > 4 * least) c.refusal = "it takes more memory";
+  }
 }
 
 /// A right-hand side that is a weight, as the codebook and blocks rooms see it.
@@ -281,7 +289,9 @@ std::unique_ptr<Operator> make(const std::string& algorithm, const Program& prog
   if (algorithm == "gemm") return make_gemm_matmul(problem, context);
   if (algorithm == "naive") return make_naive_matmul(step, matmul_problem(program, step, false));
   if (algorithm == "blocks") return make_block_matmul(problem, weight->blocks, context);
-  const auto form = algorithm == "gapped" ? codebook::Form::gapped : codebook::Form::coded;
+  const auto form = algorithm == "gapped"  ? codebook::Form::gapped
+                    : algorithm == "coded" ? codebook::Form::coded
+                                           : codebook::Form::windowed;
   return make_coded_matmul(problem, form, weight->coded, context);
 }
 

@@ -10,18 +10,12 @@ MARK = "## "
 
 def update(path: Path, head: Sequence[str], heading: str, lines: Sequence[str]) -> None:
     """Puts the section in place of the one of its heading, or last; other sections stay as they are."""
-    sections: dict[str, list[str]] = {}
+    sections = {}
     if path.exists():
-        name = None
-        for line in path.read_text().splitlines():
-            if line.startswith(MARK):
-                name = line.removeprefix(MARK)
-                sections[name] = []
-            elif name is not None:
-                sections[name].append(line)
-    sections[heading] = ["", *lines, ""]
-    text = [*head, ""]
-    for name, body in sections.items():
-        text += [MARK + name, *body]
+        for text in f"\n{path.read_text()}".split(f"\n{MARK}")[1:]:
+            name, _, body = text.partition("\n")
+            sections[name] = body.strip("\n")
+    sections[heading] = "\n".join(lines)
+    parts = ["\n".join(head), *(f"{MARK}{name}\n\n{body}" for name, body in sections.items())]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(text).rstrip("\n") + "\n")
+    path.write_text("\n\n".join(parts) + "\n")

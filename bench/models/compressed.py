@@ -210,7 +210,7 @@ class Bench:
                 "",
                 *grid(["layer", "fastinfer, ms", *names], rows),
                 "",
-                "GB/s: bytes as stored, from Model.profile; weights: those that are there.",
+                "GB/s: bytes as stored, from Model.profile; weights: those that the kernel reads (coded: all).",
                 "",
                 *grid(
                     ["layer", "best f32 peer", "best int8 peer", "kernel", "GB/s", "Gweights/s"],

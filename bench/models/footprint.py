@@ -1,6 +1,7 @@
 """What a model costs before its second answer: load + first answer, and memory.
 
     python bench/models/footprint.py MODEL ... [--threads 2] [--weights compressed] [--processes 5]
+        [--out bench/results/footprint.md]
 
 Each figure is the median of so many fresh processes. Time runs from after `import fastinfer` to the first answer.
 Memory is the process's resident size above what it was after importing NumPy (Linux): the peak until the end (VmHWM),
@@ -16,6 +17,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from table import processor
+
+COLUMNS = ("model", "load + first answer, ms", "peak above NumPy", "steady", "weights", "packed", "arena")
 PROBE = """
 import json, sys, time
 import numpy
@@ -55,16 +59,23 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--weights", default="auto", choices=["auto", "compressed", "dense"])
     parser.add_argument("--processes", type=int, default=5)
+    parser.add_argument("--out", type=Path, help="writes the table here too")
     args = parser.parse_args()
-    columns = ("load + first answer", "peak above numpy", "steady", "weights", "packed", "arena")
-    print(f"{'model':40}", *(f"{name:>{max(9, len(name))}}" for name in columns))
+    lines = ["| " + " | ".join(COLUMNS) + " |", "|---" * len(COLUMNS) + "|"]
     for model in args.models:
         middle = measure(model, args.threads, args.weights, args.processes)
         sizes = [middle["peak"], middle["steady"]]
         sizes += [middle[key] / 2**20 for key in ("weights_stored", "packed_bytes", "arena_bytes")]
-        cells = [f"{middle['ms']:.0f} ms", *(f"{size:.1f} MB" for size in sizes)]
-        aligned = (f"{text:>{max(9, len(name))}}" for name, text in zip(columns, cells, strict=True))
-        print(f"{model[-40:]:40}", *aligned)
+        cells = [Path(model).stem, f"{middle['ms']:.0f}", *(f"{size:.1f}" for size in sizes)]
+        lines.append("| " + " | ".join(cells) + " |")
+        print(lines[-1], file=sys.stderr)
+    plural = "s" if args.threads > 1 else ""
+    head = f"Median of {args.processes} processes, {args.threads} thread{plural}, {processor()}; memory in MB."
+    text = "\n".join([f"{head} Written by bench/models/footprint.py.", "", *lines]) + "\n"
+    print(text)
+    if args.out:
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(text)
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ def mec() -> Iterator[Case]:
         overhang = (layer.kernel_h - layer.stride) / layer.out_size(layer.height, layer.kernel_h)
         wanted = layer.kernel_h / (layer.stride + overhang)
         what = f"{layer}: {ratio:.2f} times less, kernel_h / stride_h is {layer.kernel_h / layer.stride:g}"
-        yield Case(what, lambda ratio=ratio, wanted=wanted: round(ratio / wanted, 6))
+        yield Case(what, lambda ratio=ratio, wanted=wanted: ratio / wanted)
 
 
 def grouped(net: str, kernel: int, others: Sequence[str]) -> Iterator[Case]:
@@ -143,7 +143,7 @@ def avx2() -> Iterator[Case]:
 def threads() -> Iterator[Case]:
     layers = dict.fromkeys(layer for net in convolutions().values() for layer in net if layer.macs > LARGE)
     for layer in layers:
-        yield Case(str(layer), lambda layer=layer: paired(Runner(layer, 1).cold, Runner(layer, 2).cold, ROUNDS))
+        yield Case(str(layer), lambda layer=layer: paired(Runner(layer, 1).fastest, Runner(layer, 2).fastest, 5))
 
 
 def fork_join() -> Iterator[Case]:

@@ -19,9 +19,9 @@ HEAD = ("| bar | case | measured | wanted | met |", "|---|---|---|---|---|")
 
 
 def line(name: str, bar: Bar, case: Case) -> str:
-    value = case.measure()
+    value = round(case.measure(), 2)
     if not bar.met(value):
-        value = case.measure()
+        value = round(case.measure(), 2)
     wanted = f"{'at most' if bar.at_most else 'at least'} {bar.wanted:g}"
     return f"| {name} | {case.what} | {value:.2f} | {wanted} | {'yes' if bar.met(value) else '**no**'} |"
 

@@ -25,7 +25,7 @@ from timing import Runner, by_turns, read_share
 from fastinfer import _core
 
 FAR = 1.6  # so many times the fastest after the first rounds, and an algorithm is timed no more
-FIRST_ROUNDS, ROUNDS = 3, 6
+FIRST_ROUNDS, ROUNDS = 3, 12
 BATCHES = (1, 4)  # of fully connected layers
 
 

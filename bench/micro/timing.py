@@ -43,8 +43,10 @@ class Runner:
         return float(self.plan.profile(self.inputs, self.outputs, 1)[0, self.step])
 
     def cold(self) -> float:
-        """The same after 8 MiB of other memory have been read, so that the weights do not come from L2. The pool's
-        workers, which rest after 200 us, are woken first, as they are within a network."""
+        """The same as within a network: tensors were used a moment ago (a run that does not count), but 8 MiB of other
+        memory have been read since, so that weights do not come from L2; and the pool's workers, which rest after
+        200 us, are awake."""
+        self.seconds()
         OTHER.sum()
         _core._pool_seconds(self.plan.threads, 3, meet=True)
         return self.seconds()

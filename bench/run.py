@@ -3,7 +3,8 @@
     python bench/models/environments.py          (once: environments of their own, for the peers that want one)
     python bench/run.py --nets DIR [--only compare bars ...]
 
-DIR holds networks as ONNX files, each with one image input. The parts, and how long they took on two cores:
+DIR holds networks as ONNX files, each with one image input. The parts, and about how long they take
+on two cores:
 
 {parts}
 
@@ -42,11 +43,11 @@ class Part:
 
 
 PARTS = {
-    "compare": Part("models/compare.py", 30, "networks beside the peers, on 1 and 2 threads", "models.md", nets=True),
-    "compressed": Part("models/compressed.py", 30, "compressed networks beside the peers", "compressed.md", nets=True),
+    "compare": Part("models/compare.py", 20, "networks beside the peers, on 1 and 2 threads", "models.md", nets=True),
+    "compressed": Part("models/compressed.py", 20, "compressed networks beside the peers", "compressed.md", nets=True),
     "footprint": Part("models/footprint.py", 2, "load + first answer, memory", "footprint.md", files=True),
-    "algorithms": Part("micro/algorithms.py", 6, "every layer by every algorithm"),
-    "bars": Part("micro/bars.py", 4, "the bars of single layers", "bars.md"),
+    "algorithms": Part("micro/algorithms.py", 2, "every layer by every algorithm"),
+    "bars": Part("micro/bars.py", 5, "the bars of single layers", "bars.md"),
 }
 
 

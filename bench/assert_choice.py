@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
-from micro.algorithms import Timed, time_layer, time_layers
+sys.path.append(str(Path(__file__).resolve().parent / "micro"))  # whose modules are scripts, too
+from algorithms import Timed, time_layer, time_layers
 
 
 def line(net: str, timed: Timed) -> str:

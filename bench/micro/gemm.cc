@@ -3,11 +3,6 @@
 
 #include "kernels/gemm/gemm.h"
 
-#include <benchmark/benchmark.h>
-
-#include <algorithm>
-
-#include "cpu/features.h"
 #include "layers.h"
 
 namespace fi::micro {
@@ -39,27 +34,21 @@ void run_gemm(benchmark::State& state, const gemm::Kernel* kernel, Layer layer) 
     gemm::run(product, blocking, 0, m, 0, n, scratch.data());
     benchmark::ClobberMemory();
   }
-  const double macs = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  const double work = macs * static_cast<double>(state.iterations());
-  state.counters["MAC/s"] = benchmark::Counter(work, benchmark::Counter::kIsRate);
-  state.counters["peak%"] =
-      benchmark::Counter(100 * work / peak_macs(kernel->info.tier), benchmark::Counter::kIsRate);
+  const double bytes = static_cast<double>(lhs.bytes() + rhs.bytes() + dst.bytes());
+  report(state, kernel->info.tier, layer.macs(), bytes);
 }
 
 }  // namespace
 
 void register_gemm() {
-  const gemm::Table table = gemm::table();
-  for (int i = 0; i < table.count; ++i) {
-    const gemm::Kernel* kernel = table.rows[i];
-    if (!cpu::can_use(kernel->info.tier, cpu::usable())) continue;
-    if (!kernel->run[static_cast<int>(gemm::LhsForm::strided)]) continue;
+  for_usable(gemm::table(), [](const gemm::Kernel* kernel) {
+    if (!kernel->run[static_cast<int>(gemm::LhsForm::strided)]) return;
     for (const Layer& layer : layers()) {
-      if (layer.groups > 1) continue;
+      if (!layer.dense()) continue;
       const std::string name = std::string(kernel->info.name) + "/" + layer.label();
       benchmark::RegisterBenchmark(name.c_str(), run_gemm, kernel, layer);
     }
-  }
+  });
 }
 
 }  // namespace fi::micro

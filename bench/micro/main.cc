@@ -10,7 +10,16 @@
 int main(int argc, char** argv) {
   fi::micro::register_peak();
   fi::micro::register_gemm();
+  fi::micro::register_winograd();
+  fi::micro::register_fft();
+  fi::micro::register_direct();
   fi::micro::register_depthwise();
+  fi::micro::register_grouped();
+  fi::micro::register_planar();
+  fi::micro::register_sparse();
+  fi::micro::register_blocks();
+  fi::micro::register_codebook();
+  fi::micro::register_huffman();
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
   benchmark::RunSpecifiedBenchmarks();

@@ -2,9 +2,6 @@
 
 #include "kernels/peak/peak.h"
 
-#include <benchmark/benchmark.h>
-
-#include "cpu/features.h"
 #include "layers.h"
 
 namespace fi::micro {
@@ -25,20 +22,17 @@ void run_peak(benchmark::State& state, const peak::Kernel* kernel, int64_t bytes
 }  // namespace
 
 void register_peak() {
-  const peak::Table table = peak::table();
-  for (int i = 0; i < table.count; ++i) {
-    const peak::Kernel* kernel = table.rows[i];
-    if (!cpu::can_use(kernel->info.tier, cpu::usable())) continue;
+  for_usable(peak::table(), [](const peak::Kernel* kernel) {
     if (kernel->kind == peak::Kind::fma) {
       benchmark::RegisterBenchmark(kernel->info.name, run_peak, kernel, 0);
-      continue;
+      return;
     }
     for (int64_t bytes = 16 << 10; bytes <= 64 << 20; bytes *= 16) {
       const std::string name =
           std::string(kernel->info.name) + "/" + std::to_string(bytes >> 10) + "KiB";
       benchmark::RegisterBenchmark(name.c_str(), run_peak, kernel, bytes);
     }
-  }
+  });
 }
 
 }  // namespace fi::micro

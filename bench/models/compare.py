@@ -12,75 +12,14 @@ that is not installed or cannot run a network is named below the table (table.py
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import re
-import statistics
-import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
+from contest import Contender, contest, input_shape
 from engines import ENGINES
-from environments import QUIET, cache_folder, how_to_install, python_of
+from environments import how_to_install, python_of
 from table import OURS, Comparison, markdown
-
-HERE = Path(__file__).resolve().parent
-FAILURE = re.compile(r"assert|error|fatal|abort|not supported", re.IGNORECASE)  # in what an engine prints
-
-
-class Worker:
-    """An engine's process (worker.py)."""
-
-    def __init__(self, engine: str) -> None:
-        python = python_of(engine)
-        assert python is not None
-        self.said = tempfile.TemporaryFile("w+", errors="replace")  # noqa: SIM115 (closed in close)
-        self.process = subprocess.Popen(
-            [str(python), str(HERE / "worker.py"), engine],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self.said,
-            text=True,
-            env={**os.environ, **QUIET, "FASTINFER_CACHE": str(cache_folder())},
-        )
-
-    def ask(self, **command: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None and self.process.stdout is not None
-        try:
-            self.process.stdin.write(json.dumps(command) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        return dict(json.loads(line)) if line else {"error": self._last_words()}
-
-    def close(self) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.close()
-        self.process.wait()
-        self.said.close()
-
-    def _last_words(self) -> str:
-        """How the process ended, and the first line that names a failure."""
-        code = self.process.wait()
-        self.said.seek(0)
-        lines = [line.strip() for line in self.said if FAILURE.search(line)]
-        how = f"its process was killed by signal {-code}" if code < 0 else f"its process ended with {code}"
-        return f"{how}: {lines[0]}" if lines else how
-
-
-def input_shape(model: Path) -> list[int]:
-    """The shape of the network's input, batch 1."""
-    import onnx
-
-    graph = onnx.load(model, load_external_data=False).graph
-    weights = {w.name for w in graph.initializer}
-    (value,) = [v for v in graph.input if v.name not in weights]
-    return [d.dim_value or 1 for d in value.type.tensor_type.shape.dim]
 
 
 def has_file_for(engine: str, model: Path) -> bool:
@@ -88,63 +27,11 @@ def has_file_for(engine: str, model: Path) -> bool:
     return engine != "litert" or model.with_suffix(".tflite").exists()
 
 
-def first_line(error: str) -> str:
-    lines = [line.strip() for line in error.splitlines() if line.strip()]
-    return lines[0][:160] if lines else "no reason given"
-
-
-def start(model: Path, engines: Sequence[str], result: Comparison, folder: str) -> dict[str, Worker]:
-    """The workers of the engines that can load and run the network; the others leave a remark."""
-    workers: dict[str, Worker] = {}
-    shape = input_shape(model)
-    answers: dict[str, np.ndarray[Any, Any]] = {}
-    for name in engines:
-        if not has_file_for(name, model):
-            result.remarks[name] = "there is no TFLite twin of the network"
-            continue
-        worker = Worker(name)
-        path = f"{folder}/{name}.npy"
-        answer = worker.ask(load=str(model.resolve()), shape=shape, threads=result.threads, y=path)
-        if "error" in answer:
-            result.remarks[name] = f"cannot run it: {first_line(answer['error'])}"
-            worker.close()
-        else:
-            workers[name] = worker
-            answers[name] = np.load(path)
-            result.versions[name] = answer["version"]
-    ours = answers.get(OURS)
-    for name, y in answers.items():
-        if ours is not None:
-            error = float(np.abs(y.reshape(ours.shape) - ours).max() / np.abs(ours).max())
-            if not error <= 1e-3:
-                result.remarks[name] = f"its answer differs by {error:.1e} of the largest"
-    return workers
-
-
 def compare(model: Path, engines: Sequence[str], threads: int, rounds: int, seconds: float) -> Comparison:
     result = Comparison(model.stem, threads)
-    with tempfile.TemporaryDirectory() as folder:
-        workers = start(model, engines, result, folder)
-    try:
-        if OURS not in workers:
-            return result
-        medians: dict[str, list[float]] = {name: [] for name in workers}
-        for _ in range(rounds):
-            for name in list(medians):
-                answer = workers[name].ask(time=seconds)
-                if "times" in answer:
-                    medians[name].append(statistics.median(answer["times"]))
-                else:
-                    result.remarks[name] = f"stopped: {first_line(answer['error'])}"
-                    del medians[name]
-        ours = medians.pop(OURS, [])
-        if ours:
-            result.seconds = statistics.median(ours)
-            for name, times in medians.items():
-                result.ratios[name] = statistics.median(peer / own for peer, own in zip(times, ours, strict=True))
-    finally:
-        for worker in workers.values():
-            worker.close()
+    able = [name for name in engines if has_file_for(name, model)]
+    result.remarks.update((name, "there is no TFLite twin of the network") for name in engines if name not in able)
+    contest(result, [Contender(name, name, model) for name in able], input_shape(model), rounds, seconds)
     return result
 
 

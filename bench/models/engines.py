@@ -28,14 +28,18 @@ class Engine(Protocol):
 
 
 class FastinferEngine:
-    def __init__(self, model: Path, x: Array, threads: int) -> None:
+    def __init__(self, model: Path, x: Array, threads: int, weights: str = "auto") -> None:
         import fastinfer
 
-        self.model = fastinfer.load(model, threads=threads)
+        self.model = fastinfer.load(model, threads=threads, weights=weights)
         self.x = x
 
     def run(self) -> Array:
         return np.asarray(self.model(self.x))
+
+    def profile(self, runs: int) -> list[dict[str, Any]]:
+        """A row of Model.profile for each step."""
+        return list(self.model.profile(self.x, runs=runs).to_dict()["rows"])
 
 
 class OnnxRuntimeEngine:
@@ -183,7 +187,8 @@ class LiteRtEngine:
         return np.asarray(self.interpreter.get_tensor(self.exit))
 
 
-ENGINES: dict[str, Callable[[Path, Array, int], Engine]] = {
+# (model, x, threads, and options of the engine's own) -> the engine
+ENGINES: dict[str, Callable[..., Engine]] = {
     "fastinfer": FastinferEngine,
     "onnxruntime": OnnxRuntimeEngine,
     "openvino": OpenVinoEngine,

@@ -1,11 +1,11 @@
-"""The table of a comparison: one row a network and number of threads, and why a peer has no figure there."""
+"""Markdown tables, and the one of a comparison: a row a network and number of threads, and why a peer has no figure."""
 
 from __future__ import annotations
 
 import math
 import platform
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class Comparison:
         return min(self.ratios.values(), default=math.nan)
 
 
-class _Notes:
+class Notes:
     """Numbered remarks; equal ones of one engine share a number."""
 
     def __init__(self) -> None:
@@ -60,42 +60,55 @@ def processor() -> str:
     return names[0] if names else platform.machine()
 
 
-def _figure(value: float) -> str:
-    return "-" if math.isnan(value) else f"{value:.2f}"
+def figure(value: float, digits: int = 2) -> str:
+    return "-" if math.isnan(value) else f"{value:.{digits}f}"
 
 
-def _row(r: Comparison, peers: Sequence[str], notes: _Notes) -> str:
-    def cell(engine: str, figure: str) -> str:
-        remark = r.remarks.get(engine)
-        return f"{figure} [{notes.number(engine, remark, r.net)}]" if remark else figure
-
-    ours = "-" if math.isnan(r.seconds) else f"{1e3 * r.seconds:.2f}"
-    cells = [cell(peer, _figure(r.ratios.get(peer, math.nan))) for peer in peers]
-    return f"| {r.net} | {r.threads} | " + " | ".join([cell(OURS, ours), *cells, _figure(r.best_peer)]) + " |"
+def cell(r: Comparison, engine: str, text: str, notes: Notes) -> str:
+    """The text, and the number of the engine's remark if there is one."""
+    remark = r.remarks.get(engine)
+    return f"{text} [{notes.number(engine, remark, r.net)}]" if remark else text
 
 
-def _mean_row(results: Sequence[Comparison], threads: int, peers: Sequence[str]) -> str:
+def ratio(r: Comparison, peer: str, notes: Notes) -> str:
+    return cell(r, peer, figure(r.ratios.get(peer, math.nan)), notes)
+
+
+def grid(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    lines = (header, ["---"] * len(header), *rows)
+    return ["| " + " | ".join(line) + " |" for line in lines]
+
+
+def releases(results: Iterable[Comparison]) -> str:
+    versions = {engine: version for r in results for engine, version in r.versions.items()}
+    return "Releases: " + ", ".join(f"{engine} {version}" for engine, version in versions.items()) + "."
+
+
+def _row(r: Comparison, peers: Sequence[str], notes: Notes) -> list[str]:
+    ours = cell(r, OURS, figure(1e3 * r.seconds), notes)
+    return [r.net, str(r.threads), ours, *(ratio(r, peer, notes) for peer in peers), figure(r.best_peer)]
+
+
+def _mean_row(results: Sequence[Comparison], threads: int, peers: Sequence[str]) -> list[str]:
     rows = [r for r in results if r.threads == threads and r.ratios]
     means = [geometric_mean([r.ratios[p] for r in rows if p in r.ratios]) for p in peers]
-    cells = [_figure(mean) for mean in (*means, geometric_mean([r.best_peer for r in rows]))]
-    return f"| **geometric mean** | {threads} |  | " + " | ".join(cells) + " |"
+    best = geometric_mean([r.best_peer for r in rows])
+    return ["**geometric mean**", str(threads), "", *map(figure, (*means, best))]
 
 
 def markdown(results: Sequence[Comparison], engines: Sequence[str], left_out: Mapping[str, str]) -> str:
     """`left_out`: peer -> why it took no part at all."""
     peers = [e for e in engines if e != OURS]
-    versions = {engine: version for r in results for engine, version in r.versions.items()}
-    notes = _Notes()
+    notes = Notes()
+    rows = [_row(r, peers, notes) for r in results]
+    rows += [_mean_row(results, threads, peers) for threads in sorted({r.threads for r in results})]
     lines = [
         "Time of the peer / time of fastinfer (above 1: fastinfer is faster), median of paired rounds; batch 1, f32, "
         f"{processor()}. Written by bench/models/compare.py.",
         "",
-        "Releases: " + ", ".join(f"{engine} {version}" for engine, version in versions.items()) + ".",
+        releases(results),
         "",
-        "| network | threads | fastinfer, ms | " + " | ".join(peers) + " | best peer |",
-        "|---|---|---|" + "---|" * (len(peers) + 1),
+        *grid(["network", "threads", "fastinfer, ms", *peers, "best peer"], rows),
     ]
-    lines += [_row(r, peers, notes) for r in results]
-    lines += [_mean_row(results, threads, peers) for threads in sorted({r.threads for r in results})]
     said = [f"- {name} is left out: {reason}" for name, reason in left_out.items()] + notes.lines()
     return "\n".join(lines + (["", *said] if said else [])) + "\n"

@@ -1,7 +1,9 @@
 """One engine in a process of its own: reads commands on standard input, answers one JSON line to each.
 
 {"load": model, "shape": [...], "threads": n, "y": path}  ->  {"version": ...}, the answer saved there (.npy)
+   (and "options": {...} of the engine's constructor)
 {"time": seconds}                                         ->  {"times": seconds of each run, for about that long}
+{"profile": runs}                                         ->  {"steps": [rows of fastinfer's Model.profile]}
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from engines import ENGINES, Engine
+from engines import ENGINES, Engine, FastinferEngine
 
 DISTRIBUTIONS = {"litert": "ai-edge-litert"}  # where the engine's name is not its package's
 
@@ -32,7 +34,7 @@ def load(name: str, command: dict[str, Any]) -> Engine:
     """Pins the process to as many processors as threads, loads, keeps the answer for comparison, and warms up."""
     os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: command["threads"]])
     x = np.random.default_rng(0).standard_normal(command["shape"], dtype=np.float32)
-    engine = ENGINES[name](Path(command["load"]), x, command["threads"])
+    engine = ENGINES[name](Path(command["load"]), x, command["threads"], **command.get("options", {}))
     np.save(command["y"], engine.run())
     for _ in range(3):
         engine.run()
@@ -60,6 +62,8 @@ def main() -> None:
             if "load" in command:
                 engine = load(sys.argv[1], command)
                 answer["version"] = version(sys.argv[1])
+            elif "profile" in command and isinstance(engine, FastinferEngine):
+                answer["steps"] = engine.profile(command["profile"])
             elif engine is not None:
                 answer["times"] = timed(engine, command["time"])
         except Exception as error:

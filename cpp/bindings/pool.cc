@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 #include <vector>
@@ -54,14 +55,23 @@ py::array_t<int64_t> pool_flushing(int threads, int64_t tasks) {
   return to_array(seen);
 }
 
-/// Seconds of each of `calls` calls of as many empty tasks as threads.
-py::array_t<double> pool_seconds(int threads, int64_t calls) {
+/// Seconds of each of `calls` calls of as many tasks as threads: empty ones, or (meet) such that
+/// wait until all have begun, so that nobody does the work of another; but for a millisecond at
+/// most, since a call that finds the pool busy runs alone.
+py::array_t<double> pool_seconds(int threads, int64_t calls, bool meet) {
+  using Clock = std::chrono::steady_clock;
+  const int all = meet ? threads : 0;
   py::array_t<double> seconds(static_cast<py::ssize_t>(calls));
   for (int64_t i = 0; i < calls; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    parallel_for(threads, threads, [](int, int64_t) {});
-    const std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-    seconds.mutable_data()[i] = taken.count();
+    std::atomic<int> begun{0};
+    const auto start = Clock::now();
+    parallel_for(threads, threads, [&](int, int64_t) {
+      begun.fetch_add(1, std::memory_order_relaxed);
+      while (begun.load(std::memory_order_relaxed) < all &&
+             Clock::now() - start < std::chrono::milliseconds(1)) {
+      }
+    });
+    seconds.mutable_data()[i] = std::chrono::duration<double>(Clock::now() - start).count();
   }
   return seconds;
 }
@@ -71,7 +81,8 @@ py::array_t<double> pool_seconds(int threads, int64_t calls) {
 void bind_pool(py::module_& module) {
   module.def("_pool_run", &pool_run, py::arg("threads"), py::arg("tasks"), py::arg("inner") = 0,
              py::arg("microseconds") = 0, py::arg("first") = 0);
-  module.def("_pool_seconds", &pool_seconds, py::arg("threads"), py::arg("calls"));
+  module.def("_pool_seconds", &pool_seconds, py::arg("threads"), py::arg("calls"),
+             py::arg("meet") = false);
   module.def("_pool_flushing", &pool_flushing, py::arg("threads"), py::arg("tasks"));
   module.def("_pool_started", &parallel::started_threads);
   module.def("_cgroup_quota", &cpu::cgroup_quota, py::arg("root"), py::arg("self"));

@@ -109,11 +109,12 @@ class BoundPlan {
     const plan::Step& step = plan_->program().steps[number];
     const plan::StepReport& report = plan_->report(number);
     const plan::Tensor& y = plan_->program().tensors[step.outputs[0]];
-    py::dict row, refused, candidates;
+    py::dict row, refused, candidates, errors;
     for (const auto& [candidate, reason] : report.refused) refused[py::str(candidate)] = reason;
     for (const auto& [candidate, cycles] : report.candidates) {
       candidates[py::str(candidate)] = cycles;
     }
+    for (const auto& [candidate, error] : report.errors) errors[py::str(candidate)] = error;
     row["op"] = step.op;
     row["name"] = step.name;
     row["shape"] = py::tuple(py::cast(std::vector<int64_t>(y.shape, y.shape + y.rank)));
@@ -130,6 +131,7 @@ class BoundPlan {
     row["lowered_bytes"] = lowered;
     row["scratch_bytes"] = report.scratch_bytes;
     row["candidates"] = candidates;
+    row["errors"] = errors;
     row["slow"] = report.slow;
     row["group"] = plan_->group(number);
     row["stripe_rows"] = plan_->stripe_rows(number);

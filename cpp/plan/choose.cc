@@ -33,6 +33,8 @@ constexpr double kGroupTapCycles = 11;  // the same where groups make the taps s
 constexpr double kPanelColumns = 48;    // columns that one pass over the lhs makes
 constexpr double kLeastColumns = 16;    // narrower outputs waste the rest of a vector
 
+constexpr double kMostExpectedError = 2e-5;
+
 std::string in_cycles(double cycles) {
   char text[32];
   std::snprintf(text, sizeof text, "%.3g Mcycles", cycles / 1e6);
@@ -118,10 +120,20 @@ Machine machine_of(FeatureMask features) {
   return {4, 8, 4, 80};
 }
 
+void Candidate::expect_error(double expected) {
+  error = expected;
+  if (error <= kMostExpectedError) return;
+  char text[96];
+  std::snprintf(text, sizeof text, "an error of %.1e is to be expected, over %.0e", error,
+                kMostExpectedError);
+  inaccurate = text;
+}
+
 Choice choose(const std::vector<Candidate>& candidates, const Wish& wish) {
   Choice choice;
   for (const Candidate& c : candidates) {
     if (c.lowered_bytes > 0) choice.lowered_bytes.emplace_back(c.algorithm, c.lowered_bytes);
+    if (c.error > 0) choice.errors.emplace_back(c.algorithm, c.error);
   }
   const Candidate* best = nullptr;
   const Candidate* second = nullptr;
@@ -171,6 +183,7 @@ void Choice::tell(StepReport& report) const {
   report.refused = refused;
   report.candidates = candidates;
   report.lowered_bytes = lowered_bytes;
+  report.errors = errors;
 }
 
 std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& machine) {

@@ -27,6 +27,14 @@ struct Candidate {
   std::string refusal = {};     // why it cannot do this step; empty: it can
   std::string inaccurate = {};  // why it is taken only if asked for; empty: it is accurate
   int64_t lowered_bytes = 0;    // of the matrix that one image is lowered to; 0: to none
+  double error = 0;             // see expect_error; 0: sums as they stand, no transform
+
+  /// The error to be expected of a transform's rounding, as a share of the output's root mean
+  /// square; the candidate is inaccurate where that is over 2e-5: a network of twenty such layers
+  /// still agrees within 1e-4 of its largest output. The worst case (winograd::error_bound) does
+  /// not decide: for it every rounding of every term must go the same way, so it is far above
+  /// anything measured, and would leave no layer of a network to f43 or f63.
+  void expect_error(double expected);
 };
 
 /// What is asked for at a step. Empty algorithm: nothing.
@@ -40,6 +48,7 @@ struct Choice {
   std::string why;
   std::vector<std::pair<std::string, std::string>> refused;    // the others, each with its reason
   std::vector<std::pair<std::string, int64_t>> lowered_bytes;  // of the candidates that lower
+  std::vector<std::pair<std::string, double>> errors;          // of those that transform
   bool forced = false;
   std::vector<std::pair<std::string, double>> candidates;  // that might be taken, and their cycles
 

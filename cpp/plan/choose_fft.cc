@@ -6,9 +6,6 @@ namespace fi::plan {
 namespace {
 
 constexpr int64_t kLeastExtent = 5;
-/// What a network of twenty such layers may add up to and still agree within 1e-4 of its largest
-/// output.
-constexpr double kMostExpectedError = 2e-5;
 /// Spectra that are worth their memory without being asked for.
 constexpr int64_t kMostSpectrumBytes = 128 << 20;
 
@@ -44,15 +41,10 @@ Candidate fft_candidate(const ConvQuery& q, const Machine& machine) {
   if (!c.refusal.empty()) return c;
   const int t = fft::best_tile(shape, machine.macs_per_cycle);
   c.cycles = fft::cycles(t, shape, machine.macs_per_cycle);
-  const double error = fft::expected_error(t, shape.group_inputs());
+  c.expect_error(fft::expected_error(t, shape.group_inputs()));
   const int64_t bytes = fft::spectrum_bytes(t, shape);
-  char text[96];
-  if (error > kMostExpectedError) {
-    std::snprintf(text, sizeof text, "an error of %.1e is to be expected, over %.0e", error,
-                  kMostExpectedError);
-    c.inaccurate = text;
-  }
   if (bytes > kMostSpectrumBytes) {
+    char text[96];
     std::snprintf(text, sizeof text, "the spectra of the weights take %lld MB",
                   static_cast<long long>(bytes >> 20));
     c.inaccurate = text;

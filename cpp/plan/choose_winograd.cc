@@ -1,7 +1,6 @@
 #include "plan/choose_winograd.h"
 
 #include <algorithm>
-#include <cstdio>
 
 #include "kernels/winograd/winograd.h"
 
@@ -18,10 +17,6 @@ constexpr double kSumCycles = 4;  // entering and storing a vector of its sums: 
 /// Cycles of one vector of one point, one way: load, add, store. The eight rows of f63 do not fit
 /// the registers.
 double transform_cycles(int m) { return m == 6 ? 20 : 3; }
-
-/// What a network of twenty such layers may add up to and still agree within 1e-4 of its largest
-/// output.
-constexpr double kMostExpectedError = 2e-5;
 
 double rounded_up(double n, double unit) { return std::max(n, unit); }
 
@@ -58,13 +53,7 @@ Candidate candidate(int m, const ConvQuery& q, const Machine& machine) {
   Candidate c{"winograd_f" + std::to_string(m) + "3", 0, refusal_of(q)};
   if (!c.refusal.empty()) return c;
   c.cycles = cycles_of(m, q, machine);
-  const double error = winograd::expected_error(m, q.in_channels);
-  if (error > kMostExpectedError) {
-    char text[96];
-    std::snprintf(text, sizeof text, "an error of %.1e is to be expected, over %.0e", error,
-                  kMostExpectedError);
-    c.inaccurate = text;
-  }
+  c.expect_error(winograd::expected_error(m, q.in_channels));
   // Sums of integers, as in binary networks, are exact in the other algorithms; here they are not.
   if (q.thresholded) c.inaccurate = "a step function follows, which its rounding may tip";
   return c;

@@ -27,6 +27,9 @@ struct StepReport {
   std::vector<std::pair<std::string, double>> candidates;    // taken or not, and estimated cycles
   /// Bytes of the matrix that one image is lowered to, by each candidate that makes one.
   std::vector<std::pair<std::string, int64_t>> lowered_bytes;
+  /// What is to be expected of each candidate that transforms, as a share of the output's root mean
+  /// square (Candidate::expect_error).
+  std::vector<std::pair<std::string, double>> errors;
   int64_t scratch_bytes = 0;  // what one thread holds meanwhile
   bool slow = false;          // much work, and no fast kernel for it
 };

@@ -102,8 +102,10 @@ class Plan:
     def report(self) -> list[dict[str, Any]]:
         """A dict for each step: op, name, shape, dtype, algorithm, kernel, macs, bytes, weights (that are read), why,
         refused (algorithm to reason), candidates (those that might be taken to their estimated cycles), scratch_bytes
-        (of one thread), lowered_bytes (algorithm to bytes of the matrix that it lowers one image to), slow (a large
-        step without a fast kernel), group, stripe_rows, stripe_refusal."""
+        (of one thread), lowered_bytes (algorithm to bytes of the matrix that it lowers one image to), errors (algorithm
+        that transforms to its expected error, as a share of the output's root mean square), slow (a large step without
+        a fast kernel), group (its number), stripe_rows (of its group; 0: whole steps), stripe_refusal (why the group
+        does not run by stripes though asked to)."""
 
     def memory(self) -> dict[str, int]:
         """Bytes of the arena and of what stands beside it."""

@@ -93,6 +93,30 @@ def test_sparse_convolutions_and_what_lies_between_are_planar() -> None:
     np.testing.assert_allclose(y, expected(x), rtol=1e-4, atol=1e-4)
 
 
+def test_a_residual_in_channel_slices_is_planar() -> None:
+    """x + Concat(conv, conv): each convolution adds its planes of x."""
+    random = np.random.default_rng(5)
+    weights = {f"w{i}": random.standard_normal((n, 64, 1, 1)) for i, n in enumerate((64, 24, 40))}
+    for w in weights.values():
+        w[random.random(w.shape) < 0.9] = 0
+    nodes = [
+        helper.make_node("Conv", ["x", "w0"], ["a"], "first"),
+        helper.make_node("Conv", ["a", "w1"], ["b"], "left"),
+        helper.make_node("Conv", ["a", "w2"], ["c"], "right"),
+        helper.make_node("Concat", ["b", "c"], ["d"], "join", axis=1),
+        helper.make_node("Add", ["d", "a"], ["e"], "sum"),
+        helper.make_node("Relu", ["e"], ["y"], "relu"),
+    ]
+    model, x = model_of(nodes, [("x", (1, 64, 28, 28))], ["y"], weights), picture(1, 64, 28, 28)
+    m = load(model, threads=1)
+    rows = m.plan().rows
+    assert [row.algorithm for row in rows if row.operator == "conv"] == ["sparse"] * 3
+    assert not [row for row in rows if row.operator == "binary"]
+    expected = load(model, threads=1, algorithm="pointwise")
+    assert {row.algorithm for row in expected.plan().rows if row.operator == "conv"} == {"pointwise"}
+    np.testing.assert_allclose(m(x), expected(x), rtol=1e-4, atol=1e-4)
+
+
 def test_dense_networks_stay_nhwc() -> None:
     model = mobile_block()
     for tensor in model.graph.initializer:

@@ -210,7 +210,9 @@ def test_a_shape_computed_from_data_splits_the_plan() -> None:
         x = picture(10, seed=seed)
         expected = -np.maximum(x, 0)[: np.count_nonzero(x > 0)]
         np.testing.assert_array_equal(m(x), expected)
-    assert [row.operator for row in m.plan(x).rows].count("unary") == 2
+    rows = m.plan(x).rows
+    assert [row.operator for row in rows].count("unary") == 2
+    assert [row.group for row in rows] == list(range(len(rows)))  # counted on from stage to stage
 
 
 def test_a_value_computed_by_many_elements_is_run_first() -> None:

@@ -53,6 +53,18 @@ def test_a_depthwise_convolution_between_sparse_ones_joins_them() -> None:
     assert layouts[b] == layouts[c] == layouts[d] == "planar"
 
 
+def test_slices_of_channels_lie_as_their_neighbours_do() -> None:
+    net = Net()
+    a = net.node("MaxPool", net.input(1, 16, 8, 8), kernel_shape=[3, 3], pads=[1, 1, 1, 1])
+    b = sparse(net, a, 16, 16)
+    half = net.node("Slice", b, net.ints(4), net.ints(12), net.ints(1))
+    rows = net.node("Slice", b, net.ints(1), net.ints(7), net.ints(2))
+    layouts = layouts_of(
+        net, *(net.node("MaxPool", sparse(net, x, 16, n), kernel_shape=[2, 2]) for x, n in ((half, 8), (rows, 16)))
+    )
+    assert (layouts[b], layouts[half], layouts[rows]) == ("planar", "planar", "nhwc")
+
+
 def test_copies_that_cost_more_than_the_zeros_save() -> None:
     net = Net()
     a = net.node("MaxPool", net.input(1, 16, 8, 8), kernel_shape=[2, 2])

@@ -301,6 +301,19 @@ def test_winograd_is_chosen_where_it_gains() -> None:
     assert forced["kernel"].startswith("winograd_f32_f63__")
 
 
+@pytest.mark.parametrize(("inputs", "reason"), [(256, ""), (512, "an error of 2.7e-05 is to be expected, over 2e-05")])
+def test_the_error_to_be_expected_decides_on_f63(inputs: int, reason: str) -> None:
+    x, w = np.zeros((1, inputs, 6, 6), np.float32), np.zeros((16, inputs, 3, 3), np.float32)
+    net = one_convolution(x, w)
+    row = net.prepare().report()[1]
+    expected = [_core.run_reference("winograd_bounds", m=m, inputs=inputs)["expected_error"] for m in (2, 4, 6)]
+    assert row["errors"] == dict(zip(WINOGRAD, expected, strict=True))
+    assert ("winograd_f63" in row["candidates"]) is (reason == "") is (expected[2] <= 2e-5)
+    assert reason in row["refused"].get("winograd_f63", "")
+    tuned = net.prepare(tuned={1: ("winograd_f63", "timed")}).report()[1]  # not by being the fastest either
+    assert (tuned["algorithm"] == "winograd_f63") is (reason == "")
+
+
 def test_winograd_says_why_it_is_refused() -> None:
     def reason(shape: tuple[int, ...], **attributes: Any) -> str:
         x = np.zeros((1, 4, 5, 5), np.float32)

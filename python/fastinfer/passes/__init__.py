@@ -16,7 +16,9 @@ from fastinfer.passes.fuse_sums import fuse_bias_of_matmul, fuse_residual
 from fastinfer.passes.layout import assign_layouts
 from fastinfer.passes.patterns import fuse_patterns
 from fastinfer.passes.planar import LayoutCosts
+from fastinfer.passes.slices import eliminate_full_slices
 from fastinfer.passes.split_shuffle import split_before_join
+from fastinfer.passes.spread import spread_activations, spread_residuals
 from fastinfer.passes.widen import widen_half
 
 __all__ = ["LayoutCosts", "assign_layouts", "optimize", "specialize"]
@@ -44,10 +46,13 @@ def optimize(graph: Graph) -> Graph:
 def specialize(graph: Graph, types: dict[str, TensorType], derived: DerivedWeights) -> None:
     """The passes that need every value's type; in place. Types of values that they make are added."""
     eliminate_dead_code(graph)
+    eliminate_full_slices(graph, types)
     fuse_bias_of_matmul(graph, types)
     fuse_activation(graph, types)
+    spread_activations(graph, types)
     absorb_shuffles(graph, types, derived)
     split_before_join(graph, types)
     fold_gates(graph, types)
     fuse_residual(graph, types)
+    spread_residuals(graph, types)
     eliminate_dead_code(graph)

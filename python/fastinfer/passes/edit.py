@@ -78,6 +78,13 @@ class Editor:
         if name:
             self._readers.setdefault(name, []).append(node)
 
+    def adopt(self, node: Node) -> None:
+        """Know a new node; its place in graph.nodes is the caller's business."""
+        for name in node.inputs:
+            if name:
+                self._readers.setdefault(name, []).append(node)
+        self.producers.update({name: node for name in node.outputs if name})
+
     def set_output(self, node: Node, i: int, name: str) -> None:
         """Output i of the node becomes `name`, whose maker, if any, is being removed."""
         self.producers.pop(node.outputs[i], None)

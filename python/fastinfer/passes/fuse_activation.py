@@ -55,11 +55,18 @@ def fuse_activation(graph: Graph, types: Mapping[str, TensorType] | None = None)
         activation = activation_of(node, editor)
         if activation is None:
             continue
-        maker = editor.private_producer(node.inputs[0], *_LINEAR, *_OTHERS)
-        if maker is None or maker.activation is not None or maker.outputs[0] != node.inputs[0]:
-            continue
-        if maker.op in _OTHERS and (types is None or types[node.inputs[0]].dtype is not DType.F32):
-            continue
-        maker.activation = activation
-        editor.merge(node, into=maker)
+        maker = taker(node.inputs[0], editor, types)
+        if maker is not None:
+            maker.activation = activation
+            editor.merge(node, into=maker)
     editor.finish()
+
+
+def taker(name: str, editor: Editor, types: Mapping[str, TensorType] | None = None) -> Node | None:
+    """The maker of the value, if it can apply an activation to it: it has none, and the value one reader only."""
+    maker = editor.private_producer(name, *_LINEAR, *_OTHERS)
+    if maker is None or maker.activation is not None or maker.outputs[0] != name:
+        return None
+    if maker.op in _OTHERS and (types is None or types[name].dtype is not DType.F32):
+        return None
+    return maker

@@ -42,7 +42,7 @@ def fuse_residual(graph: Graph, types: Mapping[str, TensorType]) -> None:
     for node in graph.nodes:
         if node.op != "Add" or len({types[name] for name in (*node.inputs, *node.outputs)}) != 1:
             continue
-        makers = [_adder(name, editor) for name in node.inputs]
+        makers = [adder(name, editor) for name in node.inputs]
         if node.inputs[0] == node.inputs[1] or not any(makers):
             continue
         i = max((0, 1), key=lambda i: position[id(makers[i])] if makers[i] is not None else -1)
@@ -58,7 +58,7 @@ def fuse_residual(graph: Graph, types: Mapping[str, TensorType]) -> None:
     editor.finish()
 
 
-def _adder(name: str, editor: Editor) -> Node | None:
+def adder(name: str, editor: Editor) -> Node | None:
     """The convolution that could add something to this value."""
     conv = editor.private_producer(name, "Conv")
     return conv if conv is not None and conv.activation is None and not conv.input(3) else None

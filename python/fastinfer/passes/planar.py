@@ -107,6 +107,9 @@ def _is_by_element(node: Node, types: Mapping[str, TensorType]) -> bool:
     """Whether the node writes pictures of f32 from pictures of f32 in any layout, alike."""
     if node.op == "Concat":
         return all(len(types[name].shape) == 4 for name in node.inputs)
+    if node.op == "Slice":  # of channels: whole planes, or a range of each pixel's channels
+        x, y = (types[name].shape for name in (node.inputs[0], node.outputs[0]))
+        return len(x) == 4 and (x[0], *x[2:]) == (y[0], *y[2:])
     if node.op not in _BY_ELEMENT:
         return False
     return all(types[name].dtype is DType.F32 for name in node.inputs if name)

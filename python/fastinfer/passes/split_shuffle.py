@@ -7,15 +7,14 @@ Each part is then copied once, to its own place, and the shuffled tensor as a wh
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
-from fastinfer.graph.geometry import normalize_axis, slice_bounds, split_sizes
+from fastinfer.graph.geometry import normalize_axis, split_sizes
 from fastinfer.graph.ir import Graph, Node, TensorType
 from fastinfer.graph.operators import attribute
 from fastinfer.passes.channel_shuffle import find_shuffle
 from fastinfer.passes.edit import Editor
+from fastinfer.passes.slices import add_ints, slice_of_channels, taken
 
 
 def split_before_join(graph: Graph, types: dict[str, TensorType]) -> None:
@@ -47,17 +46,17 @@ def _parts(node: Node, name: str, types: dict[str, TensorType], editor: Editor) 
     shape = types[name].shape
     if node.inputs[0] != name or node.inputs.count(name) != 1:
         return None
-    values = [editor.constant(source) for source in node.inputs[1:]]
-    if any(value is None and source for value, source in zip(values, node.inputs[1:], strict=True)):
-        return None
-    ints = [None if value is None else [int(v) for v in value.reshape(-1)] for value in values]
     if node.op == "Split" and normalize_axis(attribute(node, "axis"), 4) == 1:
-        sizes = split_sizes(shape[1], len(node.outputs), ints[0] if ints else None)
+        given = editor.constant(node.input(1))
+        if given is None and node.input(1):
+            return None
+        sizes = split_sizes(shape[1], len(node.outputs), None if given is None else [int(v) for v in given])
         starts = np.cumsum([0, *sizes[:-1]]).tolist()
         return list(zip(node.outputs, starts, sizes, strict=True))
     if node.op == "Slice":
-        ints += [None] * (4 - len(ints))
-        bounds = slice_bounds(shape, ints[0] or [], ints[1] or [], ints[2], ints[3])
+        bounds = taken(node, editor, types)
+        if bounds is None:
+            return None
         start, size, step = bounds[1]
         if step == 1 and all(bounds[axis] == (0, shape[axis], 1) for axis in (0, 2, 3)):
             return [(node.outputs[0], start, size)]
@@ -65,20 +64,6 @@ def _parts(node: Node, name: str, types: dict[str, TensorType], editor: Editor) 
 
 
 def _slice(source: str, target: str, start: int, size: int, editor: Editor, types: dict[str, TensorType]) -> list[Node]:
-    kind = types[source]
-    part = replace(kind, shape=(kind.shape[0], size, *kind.shape[2:]))
-    inputs = [source]
-    for hint, numbers in (("starts", [start]), ("ends", [start + size]), ("axes", [1])):
-        inputs.append(_ints(f"{target}.{hint}", numbers, editor, types))
-    cut = Node("Slice", inputs, [editor.fresh_name(f"{target}.columns")], name=f"columns({target})")
-    types[cut.outputs[0]] = part
-    shape = _ints(f"{target}.shape", list(types[target].shape), editor, types)
+    cut = slice_of_channels(source, target, start, size, editor, types)
+    shape = add_ints(f"{target}.shape", list(types[target].shape), editor, types)
     return [cut, Node("Reshape", [cut.outputs[0], shape], [target], {"allowzero": 1}, name=f"shuffle({target})")]
-
-
-def _ints(hint: str, numbers: list[int], editor: Editor, types: dict[str, TensorType]) -> str:
-    array = np.asarray(numbers, np.int64)
-    name = editor.add_weight(hint, array)
-    weight = editor.graph.weights[name]
-    types[name] = TensorType(weight.dtype, weight.shape)
-    return name

@@ -30,13 +30,29 @@ class Cells:
             lines.append("  ".join(words).rstrip())
         return "\n".join(lines)
 
+    def without_empty(self, *names: str) -> Cells:
+        """Less those of the named columns that say nothing in any row."""
+        kept = [i for i, name in enumerate(self.header) if name not in names or any(row[i] for row in self.rows)]
+        rows = [[row[i] for i in kept] for row in self.rows]
+        return Cells([self.header[i] for i in kept], rows, [kept.index(i) for i in self.right if i in kept])
+
 
 @dataclass(frozen=True, slots=True)
 class PlanRow:
     """One step. macs: multiply-accumulates that are computed; bytes: compulsory traffic, weights as stored; why: the
     reason of the choice; refused: the algorithms that were not taken, and why; scratch_bytes: what one thread holds
     beside the tensors while it runs; lowered_bytes: of the matrix to which each algorithm that makes one (im2col, mec)
-    would lower one image, the paper's measure; weights: those that a product reads (0: not counted)."""
+    would lower one image, the paper's measure; weights: those that a product reads (0: not counted).
+
+    errors: of each algorithm that transforms (Winograd, FFT), the error to be expected of its rounding, as a share of
+    the root mean square of the output. This decides: beyond 2e-5 an algorithm is only taken if asked for, so that
+    twenty such layers agree within 1e-4. The worst case does not: it needs all roundings of all terms to go the same
+    way (f63 of 256 inputs: 0.08 of the largest input times the weights of a filter), which never happens; tests hold
+    kernels to it.
+
+    group: the number of the group that the step runs in; stripe_rows: the rows of the group's last output that its
+    steps make in turn, so that what flows between them stays in cache (0: whole steps); stripe_refusal: why a group
+    that was to run by stripes does not."""
 
     step: str
     operator: str
@@ -52,6 +68,22 @@ class PlanRow:
     scratch_bytes: int = 0
     lowered_bytes: tuple[tuple[str, int], ...] = ()
     weights: int = 0
+    errors: tuple[tuple[str, float], ...] = ()
+    group: int = 0
+    stripe_rows: int = 0
+    stripe_refusal: str = ""
+
+    @property
+    def error(self) -> float:
+        """Of the algorithm that was taken; 0 if it does not transform."""
+        return dict(self.errors).get(self.algorithm, 0.0)
+
+    @property
+    def stripe(self) -> str:
+        """Group and stripe in a few words; empty for a step that was to run whole."""
+        if self.stripe_rows:
+            return f"{self.group}: {self.stripe_rows} row{'s' if self.stripe_rows > 1 else ''}"
+        return f"{self.group}: whole" if self.stripe_refusal else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +104,23 @@ class PlanTable:
         return json.dumps(self.to_dict(), indent=2)
 
     def cells(self) -> Cells:
-        """The rows in words."""
+        """The rows in words. stripe: the number of a group whose steps run joined, and the rows of its stripes."""
+        header = ("step", "shape", "algorithm", "kernel", "MACs", "bytes", "stripe", "error", "why")
         rows = [
-            (row.step, show(row.shape), row.algorithm, row.kernel, f"{row.macs:,}", f"{row.bytes:,}", row.why)
+            (
+                row.step,
+                show(row.shape),
+                row.algorithm,
+                row.kernel,
+                f"{row.macs:,}",
+                f"{row.bytes:,}",
+                row.stripe,
+                f"{row.error:.1e}" if row.error else "",
+                f"{row.why}; not by stripes: {row.stripe_refusal}" if row.stripe_refusal else row.why,
+            )
             for row in self.rows
         ]
-        return Cells(("step", "shape", "algorithm", "kernel", "MACs", "bytes", "why"), rows, right=(4, 5))
+        return Cells(header, rows, right=(4, 5, 7)).without_empty("stripe", "error")
 
     def __str__(self) -> str:
         return str(self.cells())
@@ -102,6 +145,7 @@ class ProfileRow:
     peak: float | None
     gbytes: float  # 1e9 bytes of compulsory traffic a second
     gweights: float = 0.0  # 1e9 weights a second, of products
+    stripe: str = ""  # PlanRow.stripe; the times of a step's stripes are added
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +164,13 @@ class ProfileTable:
 
     def cells(self) -> Cells:
         """The rows in words."""
-        header = ("step", "algorithm", "kernel", "ms", "%", "GMAC/s", "% of peak", "GB/s", "Gweights/s")
+        header = ("step", "algorithm", "kernel", "stripe", "ms", "%", "GMAC/s", "% of peak", "GB/s", "Gweights/s")
         rows = [
             (
                 row.step,
                 row.algorithm,
                 row.kernel,
+                row.stripe,
                 f"{row.seconds * 1e3:.3f}",
                 f"{row.share * 100:.1f}",
                 f"{row.gmacs:.1f}" if row.gmacs else "",
@@ -135,7 +180,7 @@ class ProfileTable:
             )
             for row in self.rows
         ]
-        return Cells(header, rows, right=(3, 4, 5, 6, 7, 8))
+        return Cells(header, rows, right=(4, 5, 6, 7, 8, 9)).without_empty("stripe", "Gweights/s")
 
     def summary(self) -> str:
         """The whole run in one line."""
@@ -151,27 +196,31 @@ def show(shape: Sequence[int | str]) -> str:
     return "x".join(map(str, shape)) or "scalar"
 
 
-def plan_rows(program: Program, report: Sequence[dict[str, Any]]) -> list[PlanRow]:
-    """The core's report, one entry for each step, with the shapes that lowering knows."""
+def plan_rows(program: Program, report: Sequence[dict[str, Any]], first_group: int = 0) -> list[PlanRow]:
+    """The core's report of each step, with the shapes that lowering knows. Groups count from first_group."""
     rows = []
     for step, entry in zip(program.steps, report, strict=True):
         shape = program.tensors[step.outputs[0]].shape if step.outputs else ()
         rows.append(
             PlanRow(
-                step.name,
-                step.op,
-                shape,
-                str(entry.get("algorithm", "")),
-                str(entry.get("kernel", "")),
-                int(entry.get("macs", 0)),
-                int(entry.get("bytes", 0)),
-                str(entry.get("why", "")),
-                bool(entry.get("slow", False)),
-                tuple((str(a), str(b)) for a, b in entry["refused"].items()),
-                tuple(entry.get("candidates", ())),
-                int(entry.get("scratch_bytes", 0)),
-                tuple((str(a), int(b)) for a, b in entry.get("lowered_bytes", {}).items()),
-                int(entry.get("weights", 0)),
+                step=step.name,
+                operator=step.op,
+                shape=shape,
+                algorithm=entry["algorithm"],
+                kernel=entry["kernel"],
+                macs=entry["macs"],
+                bytes=entry["bytes"],
+                why=entry["why"],
+                slow=entry["slow"],
+                refused=tuple(entry["refused"].items()),
+                candidates=tuple(entry["candidates"]),
+                scratch_bytes=entry["scratch_bytes"],
+                lowered_bytes=tuple(entry["lowered_bytes"].items()),
+                weights=entry["weights"],
+                errors=tuple(entry["errors"].items()),
+                group=first_group + entry["group"],
+                stripe_rows=entry["stripe_rows"],
+                stripe_refusal=entry["stripe_refusal"],
             )
         )
     return rows
@@ -201,6 +250,7 @@ def profile_table(
                 peak=rate / peak_macs if row.macs and peak_macs > 0 else None,
                 gbytes=row.bytes / time * 1e-9 if time > 0 else 0.0,
                 gweights=row.weights / time * 1e-9 if time > 0 else 0.0,
+                stripe=row.stripe,
             )
         )
     return ProfileTable(tuple(made), runs, total, peak_macs * 1e-9, threads)

@@ -22,7 +22,7 @@ def plan_of(engine: Engine, inputs: Mapping[str, Array]) -> PlanTable:
         plan, program = run.prepared.plan, run.prepared.stage.program
         if plan is None or program is None:
             continue
-        rows += plan_rows(program, plan.report())
+        rows += plan_rows(program, plan.report(), _next_group(rows))
         for key, value in plan.memory().items():
             memory[key] = memory.get(key, 0) + int(value)
         if run.prepared.stage.stop < len(engine.graph.nodes):
@@ -39,7 +39,7 @@ def profile_of(engine: Engine, inputs: Mapping[str, Array], runs: int) -> Profil
         plan, program = run.prepared.plan, run.prepared.stage.program
         if plan is None or program is None:
             continue
-        rows += plan_rows(program, plan.report())
+        rows += plan_rows(program, plan.report(), _next_group(rows))
         with core_errors(engine.graph.file):
             plan.run(run.inputs, run.outputs)  # the first touch of memory is not measured
             times.append(np.asarray(plan.profile(run.inputs, run.outputs, runs)))
@@ -47,3 +47,7 @@ def profile_of(engine: Engine, inputs: Mapping[str, Array], runs: int) -> Profil
     options = engine.options
     peak = _core.measure_peak("fma", threads=options.threads, isa=options.isa or "")
     return profile_table(rows, seconds, peak, options.threads)
+
+
+def _next_group(rows: list[PlanRow]) -> int:
+    return rows[-1].group + 1 if rows else 0

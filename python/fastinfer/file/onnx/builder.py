@@ -54,11 +54,6 @@ class FileNode:
         """The name of output i, or the empty string."""
         return self.outputs[i] if i < len(self.outputs) else ""
 
-    def at_most(self, inputs: int) -> None:
-        """GraphError if the node has more inputs than that."""
-        if any(self.inputs[inputs:]):
-            raise GraphError(f"{self.op} has at most {inputs} inputs", node=self.label())
-
     def error(self, reason: str) -> AttributeValueError:
         return AttributeValueError(reason, node=self.label())
 

@@ -1,7 +1,9 @@
 // The algorithms of planar tensors, and what it costs to change the layout.
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "kernels/pool/planes.h"
 #include "plan/choose.h"
 
 namespace fi::plan {
@@ -14,7 +16,10 @@ constexpr double kEntryCycles = 1.2, kStagedEntryCycles = 2;
 constexpr double kRowCycles = 4;
 constexpr double kStageCycles = 4;
 constexpr double kDepthwiseEfficiency = 0.25;  // of the peak
-constexpr double kCopies = 3;                  // a transposing copy beside a plain one
+// Pooling: of a vector, and of each of its taps; of a planar row beside its vectors.
+constexpr double kPoolVectorCycles = 6, kPoolTapCycles = 1.6;
+constexpr double kPlanarPoolVectorCycles = 3, kPlanarPoolTapCycles = 1.2, kPoolRowCycles = 14;
+constexpr double kCopies = 3;  // a transposing copy beside a plain one
 
 double vectors(double pixels, const Machine& machine) {
   return std::ceil(pixels / (machine.macs_per_cycle / 2));
@@ -57,6 +62,28 @@ Candidate depthwise(const ConvQuery& q, const Machine& machine) {
 
 std::vector<Candidate> planar_candidates(const ConvQuery& query, const Machine& machine) {
   return {sparse(query, machine), depthwise(query, machine)};
+}
+
+PoolCycles pool_cycles(const PoolQuery& q, const Machine& machine) {
+  const Window& w = q.window;
+  const double images = static_cast<double>(q.batch), height = static_cast<double>(q.out_height),
+               width = static_cast<double>(q.out_width), channels = static_cast<double>(q.channels);
+  const double taps = static_cast<double>(w.taps());
+  PoolCycles cycles{};
+  cycles.nhwc = images * height * width * vectors(channels, machine) *
+                (kPoolVectorCycles + taps * kPoolTapCycles);
+  pool::Pool2d pool;
+  pool.window = w;
+  const pool::Strip strip = pool::strip_of(pool, q.in_width, q.out_height, q.out_width);
+  const auto vector = [](int32_t taps_of_axis) {
+    return kPlanarPoolVectorCycles + taps_of_axis * kPlanarPoolTapCycles;
+  };
+  const double down = vectors(static_cast<double>(strip.columns), machine) * vector(w.kernel_h);
+  const double across = vectors(width, machine) * vector(w.kernel_w);
+  cycles.planar = pool::accepts(strip)
+                      ? images * channels * height * (down + across + kPoolRowCycles)
+                      : std::numeric_limits<double>::infinity();
+  return cycles;
 }
 
 double layout_cycles(double bytes, const Machine& machine) {

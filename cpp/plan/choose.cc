@@ -125,10 +125,10 @@ Machine machine_of(FeatureMask features) {
     const TierInfo& info = info_of(tier);
     return info.compiled && (info.required & ~features) == 0;
   };
-  if (usable(Tier::avx512)) return {32, 16, 0.55};
-  if (usable(Tier::avx2)) return {16, 16, 0.6};
-  if (usable(Tier::neon)) return {8, 8, 1.5};
-  return {4, 8, 4};
+  if (usable(Tier::avx512)) return {32, 16, 0.55, 1.2};
+  if (usable(Tier::avx2)) return {16, 16, 0.6, 0.85};
+  if (usable(Tier::neon)) return {8, 8, 1.5, 1.2};
+  return {4, 8, 4, 1.2};
 }
 
 Choice choose(const std::vector<Candidate>& candidates, const Wish& wish) {

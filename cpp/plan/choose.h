@@ -17,6 +17,7 @@ struct Machine {
   double macs_per_cycle;   // f32, per core
   double bytes_per_cycle;  // copies that stay in L2
   double gather_cycles;    // of one float, from L1
+  double stream_cycles;    // of one vector from L1 by one weight, where weights are not reused
 };
 Machine machine_of(FeatureMask features);
 

@@ -12,7 +12,7 @@ fi_room(softmax SOURCES run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(peak SOURCES table.cc measure.cc ref.cc TIER_SOURCES loops.cc)
 fi_room(normalize SOURCES layer.cc instance.cc lrn.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(resize SOURCES taps.cc run.cc table.cc ref.cc TIER_SOURCES kernels.cc)
-fi_room(pool SOURCES run.cc global.cc table.cc ref.cc TIER_SOURCES kernels.cc)
+fi_room(pool SOURCES run.cc planes.cc global.cc table.cc ref.cc TIER_SOURCES kernels.cc)
 fi_room(gemm SOURCES gemm.cc choose.cc table.cc ref.cc TIER_SOURCES f32.cc)
 fi_room(strided SOURCES iterator.cc row.cc convert.cc copy.cc transpose.cc fill.cc pad.cc elementwise.cc unary.cc
         unary_float.cc binary.cc binary_float.cc binary_signed.cc binary_unsigned.cc fold.cc reduce.cc cumsum.cc

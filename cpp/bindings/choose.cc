@@ -1,4 +1,5 @@
-// _core.conv_cycles, layout_cycles: what the cost model says, for the pass that decides on layouts.
+// _core.conv_cycles, pool_cycles, layout_cycles: what the cost model says, for the pass that
+// decides on layouts.
 #include "plan/choose.h"
 
 #include <pybind11/pybind11.h>
@@ -33,6 +34,11 @@ plan::Machine machine_of(const std::optional<std::string>& isa) {
   return plan::machine_of(cpu::usable_under(isa.value_or("")));
 }
 
+std::optional<std::string> isa_argument(const py::kwargs& kwargs) {
+  if (optional_argument(kwargs, "isa").is_none()) return std::nullopt;
+  return string_argument(kwargs, "isa", "");
+}
+
 py::tuple conv_cycles(const py::kwargs& kwargs) {
   const auto x = ints_argument(kwargs, "x", 4, 0), y = ints_argument(kwargs, "y", 4, 0);
   plan::ConvQuery q{};
@@ -51,10 +57,8 @@ py::tuple conv_cycles(const py::kwargs& kwargs) {
   q.thresholded = int_argument(kwargs, "thresholded", 0) != 0;
   q.density = float_argument(kwargs, "density", 1);
   q.block_outputs = static_cast<int>(int_argument(kwargs, "block_outputs", 0));
-  std::optional<std::string> isa;
-  if (!optional_argument(kwargs, "isa").is_none()) isa = string_argument(kwargs, "isa", "");
   const std::string forced = string_argument(kwargs, "forced", "");
-  const plan::Machine machine = machine_of(isa);
+  const plan::Machine machine = machine_of(isa_argument(kwargs));
   Best nhwc = best_of(plan::conv_candidates(q, machine), forced);
   Best planar = best_of(plan::planar_candidates(q, machine), forced);
   if (nhwc.forced) planar = Best();
@@ -62,10 +66,18 @@ py::tuple conv_cycles(const py::kwargs& kwargs) {
   return py::make_tuple(nhwc.cycles, planar.cycles);
 }
 
+py::tuple pool_cycles(const py::kwargs& kwargs) {
+  const auto x = ints_argument(kwargs, "x", 4, 0), y = ints_argument(kwargs, "y", 4, 0);
+  const plan::PoolCycles cycles = plan::pool_cycles(
+      {x[0], x[1], x[3], y[2], y[3], window_argument(kwargs)}, machine_of(isa_argument(kwargs)));
+  return py::make_tuple(cycles.nhwc, cycles.planar);
+}
+
 }  // namespace
 
 void bind_choose(py::module_& module) {
   module.def("conv_cycles", &conv_cycles);
+  module.def("pool_cycles", &pool_cycles);
   module.def(
       "layout_cycles",
       [](int64_t bytes, const std::optional<std::string>& isa) {

@@ -45,6 +45,12 @@ Image<T> image_argument(const py::kwargs& kwargs, const char* name) {
   return image_of<T>(array_argument<std::remove_const_t<T>>(kwargs, name, 4), name);
 }
 
+template <class T>
+Planes<T> planes_argument(const py::kwargs& kwargs, const char* name) {
+  argument(kwargs, name);
+  return planes_of<T>(array_argument<std::remove_const_t<T>>(kwargs, name, 4), name);
+}
+
 /// rows=(begin, end) of every image of y; all of them if it is absent.
 inline RowRange rows_argument(const py::kwargs& kwargs, int64_t batch, int64_t height) {
   if (optional_argument(kwargs, "rows").is_none()) return {0, batch, 0, height};

@@ -1,8 +1,10 @@
 // The pool room, callable from Python: x (N, H, W, C) and y (N, OH, OW, C) f32, kernel, strides,
 // dilations (2 each), pads (top, left, bottom, right), count_include_pad, p, kind; y is written.
-// With global_pool=True y is (N, C).
+// With global_pool=True y is (N, C). Planar rows, and the reference with
+// planar=True, take x (N, C, H, W) and y alike.
+#include "base/buffer.h"
 #include "bindings/image_argument.h"
-#include "kernels/pool/pool.h"
+#include "kernels/pool/planes.h"
 
 namespace fi::bindings {
 namespace {
@@ -62,7 +64,24 @@ py::object run_global(const pool::Kernel& kernel, const py::kwargs& kwargs) {
   return y;
 }
 
+py::object run_planar(const pool::Kernel& kernel, const py::kwargs& kwargs) {
+  const auto src = planes_argument<const float>(kwargs, "x");
+  const auto dst = planes_argument<float>(kwargs, "y");
+  check_sizes(src.batch, src.channels, dst.batch, dst.channels);
+  const pool::Pool2d pool = pool_of(kwargs, kernel.kind);
+  const pool::Strip strip = pool::strip_of(pool, src.width, dst.height, dst.width);
+  if (!pool::accepts(strip)) throw Error(ErrorKind::unsupported, "the window is too wide");
+  const AlignedBuffer scratch(static_cast<int64_t>(pool::scratch_bytes(strip)));
+  const RowRange rows = rows_argument(kwargs, dst.batch, dst.height);
+  for (int64_t n = 0; n < dst.batch; ++n) {
+    pool::run_planes(kernel, pool, src, dst, {n, 0, dst.channels, rows.begin, rows.end},
+                     scratch.as<float>());
+  }
+  return argument(kwargs, "y");
+}
+
 py::object run(const pool::Kernel& kernel, const py::kwargs& kwargs) {
+  if (!kernel.run) return run_planar(kernel, kwargs);
   if (int_argument(kwargs, "global_pool", 0)) return run_global(kernel, kwargs);
   const auto src = image_argument<const float>(kwargs, "x");
   const auto dst = image_argument<float>(kwargs, "y");
@@ -72,7 +91,7 @@ py::object run(const pool::Kernel& kernel, const py::kwargs& kwargs) {
   return argument(kwargs, "y");
 }
 
-py::object run_reference(const py::kwargs& kwargs) {
+py::object run_nhwc_reference(const py::kwargs& kwargs) {
   const auto x = double_argument(kwargs, "x"), y = double_argument(kwargs, "y");
   const py::array_t<double> out(std::vector<py::ssize_t>(y.shape(), y.shape() + y.ndim()));
   pool::reference(pool_of(kwargs, kind_of(string_argument(kwargs, "kind", ""))),
@@ -80,9 +99,18 @@ py::object run_reference(const py::kwargs& kwargs) {
   return out;
 }
 
+py::object run_reference(const py::kwargs& kwargs) {
+  if (!int_argument(kwargs, "planar", 0)) return run_nhwc_reference(kwargs);
+  py::kwargs seen(py::reinterpret_steal<py::object>(PyDict_Copy(kwargs.ptr())));
+  for (const char* name : {"x", "y"})
+    seen[name] = argument(kwargs, name).attr("transpose")(0, 2, 3, 1);
+  return run_nhwc_reference(seen).attr("transpose")(0, 3, 1, 2);
+}
+
 py::dict extras_of(const pool::Kernel& kernel) {
   py::dict extras;
   extras["kind"] = name_of(kernel.kind);
+  extras["planar"] = kernel.run == nullptr;
   return extras;
 }
 

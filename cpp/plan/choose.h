@@ -18,6 +18,7 @@ struct Machine {
   double bytes_per_cycle;  // copies that stay in L2
   double gather_cycles;    // of one float, from L1
   double window_cycles;    // of a look-up in a window for each output of a group (codebook.h)
+  double stream_cycles;    // of one vector from L1 by one weight, where weights are not reused
 };
 Machine machine_of(FeatureMask features);
 
@@ -85,6 +86,17 @@ std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& ma
 
 /// Of planar tensors: sparse, depthwise_planar.
 std::vector<Candidate> planar_candidates(const ConvQuery& query, const Machine& machine);
+
+/// Max or average pooling as seen by the cost model.
+struct PoolQuery {
+  int64_t batch, channels, in_width, out_height, out_width;
+  Window window;
+};
+/// Estimated cycles over NHWC, and over planes: infinity where no planar kernel takes the window.
+struct PoolCycles {
+  double nhwc, planar;
+};
+PoolCycles pool_cycles(const PoolQuery& query, const Machine& machine);
 
 /// Copying a tensor of so many bytes from one layout to another.
 double layout_cycles(double bytes, const Machine& machine);

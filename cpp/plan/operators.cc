@@ -10,6 +10,7 @@
 //   matmul          [a (.., M, K), b (.., K, N), bias (N), residual (.., M, N)] -> [y]; weights [b, bias]. trans_b (of
 //                   a weight) alpha activation.. Batch axes are broadcast by stride 0.
 //   pool            NHWC. kind(max average lp) kernel strides dilations pads count_include_pad p
+//                   planar: planes, max or average
 //   pool_nd         [x] -> [y, indices s64] any rank, dtype. the same, n entries (pads: begins, ends), storage_order
 //   global_pool     NHWC -> (N, C, 1, 1). kind(max average)
 //   unary           [x] -> [y]. function alpha beta

@@ -64,6 +64,20 @@ def conv_cycles(
     Infinity where none can, or where `forced` names an algorithm of the other layout.
     """
 
+def pool_cycles(
+    *,
+    x: tuple[int, ...],
+    y: tuple[int, ...],
+    kernel: tuple[int, ...],
+    strides: tuple[int, ...],
+    dilations: tuple[int, ...],
+    pads: tuple[int, ...],
+    isa: str | None,
+) -> tuple[float, float]:
+    """What it expects of max or average pooling of NCHW shapes over NHWC tensors and over planar ones; infinity where
+    no planar kernel takes the window. isa: None for that of FASTINFER_ISA.
+    """
+
 def layout_cycles(bytes: int, isa: str | None = None) -> float:
     """What it expects of a copy from one layout to another."""
 

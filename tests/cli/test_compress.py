@@ -45,6 +45,18 @@ def test_compress_writes_a_smaller_file(tmp_path: Path) -> None:
     assert np.count_nonzero(made[name].dense()) == round(0.25 * made[name].dense().size)
 
 
+def test_compress_prunes_globally(tmp_path: Path) -> None:
+    out = tmp_path / "digits.fi"
+    shares = {}
+    for scope in ("layer", "global"):
+        call(MODEL, out, "--density", 0.5, "--scope", scope)
+        dense = [weight.dense() for weight in weights(out).values()]
+        shares[scope] = [np.count_nonzero(array) / array.size for array in dense]
+        kept = sum(map(np.count_nonzero, dense))
+        assert kept == pytest.approx(0.5 * sum(array.size for array in dense), abs=len(dense))
+    assert max(shares["layer"]) < 0.51 < max(shares["global"])
+
+
 def test_compress_calibrates(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     np.save(tmp_path / "x.npy", rng.random((4, 1, 28, 28), dtype=np.float32))
@@ -72,6 +84,7 @@ def test_pictures_are_scaled() -> None:
     [
         (["--density", "much"], "--density wants VALUE or NAME=VALUE"),
         (["--density", "0"], "more than 0 and at most 1"),
+        (["--density", "0.5", "--scope", "all"], 'scope is "layer", or "global" with one density'),
         (["--bits", "w9=3"], "names 'w9'"),
         (["--bits", "9"], "2 to 8 bits"),
         (["--calibrate", "none.png"], "cannot read the picture"),

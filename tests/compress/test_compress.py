@@ -43,6 +43,15 @@ def test_global_pruning_has_one_threshold() -> None:
     assert before[after != 0].min() >= before[after == 0].max()
 
 
+def test_deep_compression_prunes_by_layer_or_globally() -> None:
+    """The same weights stay as with prune_connections."""
+    for scope in ("layer", "global"):
+        small, pruned = deep_compression(model(), 0.25, scope=scope), prune_connections(model(), 0.25, scope)
+        for name in LAYERS:
+            kept = (m.graph.weights[name].dense() != 0 for m in (small, pruned))
+            np.testing.assert_array_equal(*kept)
+
+
 def test_layers_by_name() -> None:
     pruned = prune_connections(model(), {"w1": 0.5})
     shares = [np.count_nonzero(w.dense()) / w.dense().size for w in map(pruned.graph.weights.__getitem__, LAYERS)]
@@ -127,5 +136,8 @@ def test_hooks_and_arguments() -> None:
             deep_compression(model(), **arguments)  # type: ignore[arg-type]
     with pytest.raises(ArgumentError, match="scope"):
         prune_connections(model(), 0.5, "all")
+    for density in (None, {"w1": 0.5}):
+        with pytest.raises(ArgumentError, match="scope"):
+            deep_compression(model(), density, scope="global")
     with pytest.raises(ArgumentError, match="block"):
         prune_connections(model(), 0.5, block=(2, 2))

@@ -1,4 +1,4 @@
-"""The pool room: every row against the float64 reference; the reference against onnxruntime."""
+"""The pool room's NHWC rows: every row against the float64 reference; the reference against onnxruntime."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from guarded import guarded, guarded_start
 from kernel_rows import EPS, F32, Array, Row, assert_within, edge_sizes, rows_of, ulp
 
 WINDOW = {"kernel": (3, 2), "strides": (2, 1), "dilations": (1, 2), "pads": (1, 0, 2, 1)}
+
+each_row = rows_of("pool", planar=False)
 
 
 def image(rng: np.random.Generator, *shape: int) -> Array:
@@ -50,7 +52,7 @@ def check(row: Row, x: Array, y: Array, **arguments: Any) -> None:
     assert_within(y, expected, tolerance(x, expected, arguments))
 
 
-@rows_of("pool")
+@each_row
 @pytest.mark.parametrize("count_include_pad", [False, True])
 def test_channels_at_the_edges_of_vectors(row: Row, count_include_pad: bool) -> None:
     rng = np.random.default_rng(0)
@@ -61,7 +63,7 @@ def test_channels_at_the_edges_of_vectors(row: Row, count_include_pad: bool) -> 
             check(row, guard(x), y, count_include_pad=count_include_pad, **WINDOW)
 
 
-@rows_of("pool", tier="scalar")
+@rows_of("pool", tier="scalar", planar=False)
 @settings(max_examples=150, deadline=None)
 @given(data=st.data())
 def test_windows(row: Row, data: st.DataObject) -> None:
@@ -81,7 +83,7 @@ def test_windows(row: Row, data: st.DataObject) -> None:
     check(row, x, y, count_include_pad=data.draw(st.booleans(), "include"), p=p, **window)
 
 
-@rows_of("pool")
+@each_row
 def test_slices_of_channels_and_rows(row: Row) -> None:
     """x and y lie in wider pixels; what is beside them (NaN) neither changes nor matters. Rows are independent."""
     rng = np.random.default_rng(2)
@@ -97,7 +99,7 @@ def test_slices_of_channels_and_rows(row: Row) -> None:
     assert np.isnan(wide_y).all()
 
 
-@rows_of("pool")
+@each_row
 def test_nan_and_infinity(row: Row) -> None:
     """A NaN reaches exactly the windows that contain it, from any tap; infinities are ordinary for max."""
     for tap in range(9):
@@ -113,7 +115,7 @@ def test_nan_and_infinity(row: Row) -> None:
         assert y.ravel().tolist() == [-np.inf, np.inf, np.inf]
 
 
-@rows_of("pool")
+@each_row
 def test_windows_without_taps(row: Row) -> None:
     x, y = np.ones((1, 1, 1, 5), F32), np.full((1, 3, 1, 5), np.nan, F32)
     check(row, x, y, kernel=(1, 1), pads=(1, 0, 1, 0), strides=(1, 1), count_include_pad=False)
@@ -121,7 +123,7 @@ def test_windows_without_taps(row: Row) -> None:
     assert (y[0, ::2] == outside).all() and (y[0, 1] == 1).all()
 
 
-@rows_of("pool")
+@each_row
 @pytest.mark.parametrize("shape", [(2, 7, 7, 37), (1, 1, 1, 3), (1, 65, 40, 16), (2, 300, 90, 3), (1, 3, 5, 9000)])
 def test_global(row: Row, shape: tuple[int, ...]) -> None:
     """By chunks, in any order. Errors: additions along a row, rows of a chunk, chunks: each eps/2 of a partial sum."""

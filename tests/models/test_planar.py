@@ -117,6 +117,39 @@ def test_a_residual_in_channel_slices_is_planar() -> None:
     np.testing.assert_allclose(m(x), expected(x), rtol=1e-4, atol=1e-4)
 
 
+def pooled_convolutions() -> onnx.ModelProto:
+    """Sparse convolutions with a MaxPool and an AveragePool between them."""
+    random = np.random.default_rng(7)
+    weights = {f"w{i}": random.standard_normal((128, 128, k, k)) for i, k in enumerate((1, 3, 3))}
+    for w in weights.values():
+        w[random.random(w.shape) < 0.97] = 0
+    nodes = [
+        helper.make_node("Conv", ["x", "w0"], ["a"], "first"),
+        helper.make_node("MaxPool", ["a"], ["b"], "max", kernel_shape=[3, 3], strides=[2, 2], ceil_mode=1),
+        helper.make_node("Conv", ["b", "w1"], ["c"], "second", pads=[1, 1, 1, 1]),
+        helper.make_node("AveragePool", ["c"], ["d"], "average", kernel_shape=[2, 2], pads=[0, 1, 0, 1]),
+        helper.make_node("Conv", ["d", "w2"], ["e"], "third", pads=[1, 1, 1, 1]),
+        helper.make_node("GlobalAveragePool", ["e"], ["y"], "global"),
+    ]
+    return model_of(nodes, [("x", (2, 128, 40, 37))], ["y"], weights)
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_pools_between_sparse_convolutions_need_no_copies(threads: int) -> None:
+    model, x = pooled_convolutions(), picture(2, 128, 40, 37)
+    m = load(model, threads=threads)
+    y = m(x)
+    rows = m.plan().rows
+    algorithms = {row.step: row.algorithm for row in rows}
+    assert [algorithms[step] for step in ("first", "second", "third")] == ["sparse"] * 3
+    assert algorithms["max"] == algorithms["average"] == "window_planar"
+    assert not [row.step for row in rows if row.operator == "copy"]
+    nhwc = load(model, threads=threads, algorithm=dict.fromkeys(("first", "second", "third"), "im2col"))
+    expected = nhwc(x)
+    assert "window_planar" not in {row.algorithm for row in nhwc.plan().rows}
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5 * np.abs(expected).max())
+
+
 def test_dense_networks_stay_nhwc() -> None:
     model = mobile_block()
     for tensor in model.graph.initializer:

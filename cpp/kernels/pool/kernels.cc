@@ -2,41 +2,12 @@
 // order.
 #include FI_VEC_H
 #include "kernels/name.h"
+#include "kernels/pool/fold.inl"
+#include "kernels/pool/planes.inl"
 #include "kernels/pool/pool.h"
 
 namespace fi::pool {
 namespace {
-
-// An accumulator says how taps fold: first() into nothing, fold() into what is there, rows joined
-// by join().
-
-struct Max {
-  static FI_INLINE f32v start() { return splat(-__builtin_inff()); }
-  // max() returns its second operand if either is NaN, so a NaN accumulator stays.
-  static FI_INLINE f32v fold(f32v acc, f32v x) { return select(is_nan(x), x, max(x, acc)); }
-  static FI_INLINE f32v join(f32v acc, f32v row) { return fold(acc, row); }
-  static FI_INLINE f32v finish(f32v acc, const Span&) { return acc; }
-};
-
-struct Sum {
-  static FI_INLINE f32v start() { return zero(); }
-  static FI_INLINE f32v join(f32v acc, f32v row) { return add(acc, row); }
-};
-
-struct Average : Sum {
-  static FI_INLINE f32v fold(f32v acc, f32v x) { return add(acc, x); }
-  static FI_INLINE f32v finish(f32v acc, const Span& s) { return div(acc, splat(s.divisor)); }
-};
-
-struct L1 : Sum {
-  static FI_INLINE f32v fold(f32v acc, f32v x) { return add(acc, abs(x)); }
-  static FI_INLINE f32v finish(f32v acc, const Span&) { return acc; }
-};
-
-struct L2 : Sum {
-  static FI_INLINE f32v fold(f32v acc, f32v x) { return fma(x, x, acc); }
-  static FI_INLINE f32v finish(f32v acc, const Span&) { return sqrt(acc); }
-};
 
 // Sums row by row: the error of a window grows with rows + cols, not with their product.
 template <class Acc, int kVectors, class Load, class Store>
@@ -52,7 +23,7 @@ FI_INLINE void block(const Span& s, const float* src, Load&& load, Store&& store
     }
     for (int v = 0; v < kVectors; ++v) total[v] = Acc::join(total[v], row[v]);
   }
-  for (int v = 0; v < kVectors; ++v) store(v * kLanes, Acc::finish(total[v], s));
+  for (int v = 0; v < kVectors; ++v) store(v * kLanes, Acc::finish(total[v], splat(s.divisor)));
 }
 
 template <class Acc>
@@ -99,13 +70,28 @@ void run_lp(const Span& s) {
 }
 
 constexpr Kernel row(const char* name, PoolKind kind, MicroKernel run) {
-  return {{name, "pool", Tier::FI_TIER, DType::f32, DType::f32, DType::f32}, kind, run};
+  return {{name, "pool", Tier::FI_TIER, DType::f32, DType::f32, DType::f32},
+          kind,
+          run,
+          nullptr,
+          nullptr};
+}
+constexpr Kernel planar(const char* name, PoolKind kind, DownKernel down, AcrossKernel across) {
+  return {{name, "pool", Tier::FI_TIER, DType::f32, DType::f32, DType::f32},
+          kind,
+          nullptr,
+          down,
+          across};
 }
 constexpr Kernel kMax = row(FI_KERNEL_NAME("pool_f32_max"), PoolKind::max, run<Max>);
 constexpr Kernel kAverage =
     row(FI_KERNEL_NAME("pool_f32_average"), PoolKind::average, run<Average>);
 constexpr Kernel kLp = row(FI_KERNEL_NAME("pool_f32_lp"), PoolKind::lp, run_lp);
-constexpr const Kernel* kRows[] = {&kMax, &kAverage, &kLp};
+constexpr Kernel kPlanarMax =
+    planar(FI_KERNEL_NAME("pool_f32_max_planar"), PoolKind::max, down<Max>, across<Max>);
+constexpr Kernel kPlanarAverage = planar(FI_KERNEL_NAME("pool_f32_average_planar"),
+                                         PoolKind::average, down<Sum>, across<Average>);
+constexpr const Kernel* kRows[] = {&kMax, &kAverage, &kLp, &kPlanarMax, &kPlanarAverage};
 
 }  // namespace
 

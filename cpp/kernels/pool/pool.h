@@ -1,4 +1,4 @@
-// Pooling over NHWC f32 images, vectorised over channels:
+// Pooling over f32 images, NHWC vectorised over channels, or planar over pixels (planes.h):
 //
 //   max      dst(y, x, c) = max over taps of src(y * stride_h - pad_top + i * dilation_h, ..., c)
 //   average  the sum over taps divided by their number (all taps inside the padded image if
@@ -21,7 +21,6 @@
 namespace fi::pool {
 
 enum class PoolKind : uint8_t { max, average, lp };
-inline constexpr int kPoolKinds = 3;
 
 struct Pool2d {
   PoolKind kind = PoolKind::max;
@@ -46,11 +45,18 @@ struct Span {
 };
 using MicroKernel = void (*)(const Span&);
 
-/// A row of the table.
+struct Down;  // planes.h
+struct Across;
+using DownKernel = void (*)(const Down&);
+using AcrossKernel = void (*)(const Across&);
+
+/// A row of the table: of NHWC images `run`, of planar ones the other two.
 struct Kernel {
   KernelInfo info;
   PoolKind kind;
   MicroKernel run;
+  DownKernel down;
+  AcrossKernel across;
 };
 
 /// Every row compiled for this architecture, best tier first.
@@ -60,8 +66,8 @@ struct Table {
 };
 Table table();
 
-/// The best row for `kind` that a CPU with these features can run; never null.
-const Kernel* find(PoolKind kind, FeatureMask features);
+/// The best row for `kind` that a CPU with these features can run; never null but for planar lp.
+const Kernel* find(PoolKind kind, FeatureMask features, bool planar = false);
 
 /// Computes these output rows on the calling thread; needs no scratch. src and dst may be channel
 /// slices.

@@ -9,9 +9,11 @@ FI_POOL_TIERS(FI_DECLARE_ROWS)
 
 namespace {
 
+constexpr int kRowsOfTier = 5;
+
 const auto& all_rows() {
   static const auto table = [] {
-    Rows<Kernel, kPoolKinds * kTiers> rows;
+    Rows<Kernel, kRowsOfTier * kTiers> rows;
     FI_POOL_TIERS(FI_PREPEND_ROWS)
     return rows;
   }();
@@ -22,8 +24,10 @@ const auto& all_rows() {
 
 Table table() { return {all_rows().data(), all_rows().count()}; }
 
-const Kernel* find(PoolKind kind, FeatureMask features) {
-  return all_rows().first(features, [=](const Kernel& row) { return row.kind == kind; });
+const Kernel* find(PoolKind kind, FeatureMask features, bool planar) {
+  return all_rows().first(features, [=](const Kernel& row) {
+    return row.kind == kind && (row.run == nullptr) == planar;
+  });
 }
 
 }  // namespace fi::pool

@@ -157,17 +157,11 @@ class PlanarDepthwise final : public Operator {
     convolution.weights = weights_.get();
     if (p_.bias.present()) convolution.bias = p_.bias.at(context);
     convolution.activation = p_.activation;
-    const int64_t channels = p_.y.planes.channels, images = rows.batch_end - rows.batch_begin;
-    if (images <= 0 || channels == 0) return;
-    const Split parts =
-        split(channels, 1, context.threads <= 1 ? 1 : kTasksPerThread * context.threads);
-    parallel_for(context.threads, images * parts.parts, [&](int worker, int64_t task) {
-      const int64_t part = task % parts.parts;
-      kernel_.run(convolution,
-                  {rows.batch_begin + task / parts.parts, parts.begin(part), parts.end(part),
-                   rows.begin, rows.end},
-                  staged_, reinterpret_cast<float*>(context.scratch[worker]));
-    });
+    for_each_channels(context, rows, p_.y.planes.channels,
+                      [&](int worker, int64_t image, int64_t begin, int64_t end) {
+                        kernel_.run(convolution, {image, begin, end, rows.begin, rows.end}, staged_,
+                                    reinterpret_cast<float*>(context.scratch[worker]));
+                      });
   }
 
   std::pair<int64_t, int64_t> input_rows(int64_t begin, int64_t end) const override {

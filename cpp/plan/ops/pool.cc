@@ -1,7 +1,6 @@
-// Pooling: pool and global_pool over NHWC images, pool_nd over anything.
-#include "kernels/pool/pool.h"
-
+// Pooling: pool over NHWC images or planes, global_pool over NHWC images, pool_nd over anything.
 #include "base/error.h"
+#include "kernels/pool/planes.h"
 #include "kernels/strided/pool_nd.h"
 #include "plan/attributes.h"
 #include "plan/ops/conv.h"
@@ -19,22 +18,33 @@ pool::PoolKind kind_of(const Attributes& attributes, bool lp) {
   return pool::PoolKind::lp;
 }
 
+pool::Pool2d pool_of(const Attributes& attributes) {
+  const auto kernel = attributes.integers("kernel");
+  if (kernel.size() != 2) attributes.refuse("kernel", "must have 2 entries");
+  pool::Pool2d pool;
+  pool.kind = kind_of(attributes, true);
+  pool.window = window_of(attributes, kernel[0], kernel[1]);
+  const auto pads = attributes.integers("pads", {0, 0, 0, 0});
+  pool.pad_bottom = static_cast<int32_t>(pads[2]);
+  pool.pad_right = static_cast<int32_t>(pads[3]);
+  pool.count_include_pad = attributes.flag("count_include_pad", false);
+  pool.p = static_cast<float>(attributes.integer("p", 2));
+  return pool;
+}
+
+void check_sizes(const Step& step, int64_t batch, int64_t channels, int64_t y_batch,
+                 int64_t y_channels) {
+  require(batch == y_batch && channels == y_channels, step, ErrorKind::shape,
+          "input and output differ in batch or channels");
+}
+
 class Pool final : public Operator {
  public:
   Pool(const Step& step, const Program& program, PrepareContext& context)
-      : x_(as_image(step, input(program, step, 0))), y_(as_image(step, output(program, step, 0))) {
-    const Attributes attributes(step);
-    const auto kernel = attributes.integers("kernel");
-    if (kernel.size() != 2) attributes.refuse("kernel", "must have 2 entries");
-    pool_.kind = kind_of(attributes, true);
-    pool_.window = window_of(attributes, kernel[0], kernel[1]);
-    const auto pads = attributes.integers("pads", {0, 0, 0, 0});
-    pool_.pad_bottom = static_cast<int32_t>(pads[2]);
-    pool_.pad_right = static_cast<int32_t>(pads[3]);
-    pool_.count_include_pad = attributes.flag("count_include_pad", false);
-    pool_.p = static_cast<float>(attributes.integer("p", 2));
-    require(x_.image.batch == y_.image.batch && x_.image.channels == y_.image.channels, step,
-            ErrorKind::shape, "input and output differ in batch or channels");
+      : x_(as_image(step, input(program, step, 0))),
+        y_(as_image(step, output(program, step, 0))),
+        pool_(pool_of(Attributes(step))) {
+    check_sizes(step, x_.image.batch, x_.image.channels, y_.image.batch, y_.image.channels);
     kernel_ = pool::find(pool_.kind, context.features());
     report_.algorithm = "window";
     report_.kernel = kernel_->info.name;
@@ -53,8 +63,47 @@ class Pool final : public Operator {
 
  private:
   const ImageOperand x_, y_;
-  pool::Pool2d pool_;
+  const pool::Pool2d pool_;
   const pool::Kernel* kernel_;
+};
+
+class PlanarPool final : public Operator {
+ public:
+  PlanarPool(const Step& step, const Program& program, PrepareContext& context)
+      : x_(as_planes(step, input(program, step, 0))),
+        y_(as_planes(step, output(program, step, 0))),
+        pool_(pool_of(Attributes(step))) {
+    const Planes<float>&x = x_.planes, &y = y_.planes;
+    check_sizes(step, x.batch, x.channels, y.batch, y.channels);
+    const pool::Strip strip = pool::strip_of(pool_, x.width, y.height, y.width);
+    kernel_ = pool::find(pool_.kind, context.features(), true);
+    require(kernel_ && pool::accepts(strip), step, ErrorKind::unsupported,
+            "no planar kernel takes this pooling");
+    scratch_bytes_ = static_cast<int64_t>(pool::scratch_bytes(strip));
+    report_.algorithm = "window_planar";
+    report_.kernel = kernel_->info.name;
+  }
+
+  void run(const RunContext& context, const RowRange& rows) const override {
+    const auto src = x_.at<const float>(context);
+    const auto dst = y_.at<float>(context);
+    for_each_channels(
+        context, rows, dst.channels, [&](int worker, int64_t image, int64_t begin, int64_t end) {
+          pool::run_planes(*kernel_, pool_, src, dst, {image, begin, end, rows.begin, rows.end},
+                           reinterpret_cast<float*>(context.scratch[worker]));
+        });
+  }
+  std::pair<int64_t, int64_t> input_rows(int64_t begin, int64_t end) const override {
+    return window_rows(pool_.window, x_.planes.height, begin, end);
+  }
+  bool striped() const override { return true; }
+  int64_t scratch_bytes() const override { return scratch_bytes_; }
+
+ private:
+  const PlanesOperand x_, y_;
+  const pool::Pool2d pool_;
+  const pool::Kernel* kernel_;
+  int64_t scratch_bytes_;
 };
 
 class GlobalPool final : public Operator {
@@ -95,6 +144,8 @@ class GlobalPool final : public Operator {
 
 std::unique_ptr<Operator> prepare_pool(const Program& program, const Step& step,
                                        PrepareContext& context) {
+  if (Attributes(step).flag("planar", false))
+    return std::make_unique<PlanarPool>(step, program, context);
   return std::make_unique<Pool>(step, program, context);
 }
 

@@ -21,6 +21,20 @@ void for_each_rows(const RunContext& context, const RowRange& rows, F&& body) {
   });
 }
 
+/// Calls body(worker, image, begin, end) for runs of channels of each image of `rows`.
+template <class F>
+void for_each_channels(const RunContext& context, const RowRange& rows, int64_t channels,
+                       F&& body) {
+  const int64_t images = rows.batch_end - rows.batch_begin;
+  if (images <= 0 || channels <= 0) return;
+  const Split parts =
+      split(channels, 1, context.threads <= 1 ? 1 : kTasksPerThread * context.threads);
+  parallel_for(context.threads, images * parts.parts, [&](int worker, int64_t task) {
+    const int64_t part = task % parts.parts;
+    body(worker, rows.batch_begin + task / parts.parts, parts.begin(part), parts.end(part));
+  });
+}
+
 /// Calls body(worker, begin, end) for parts of [0, tasks).
 template <class F>
 void for_each_range(const RunContext& context, int64_t tasks, F&& body) {

@@ -27,6 +27,7 @@ def compress(
     model: common.ModelPath,
     out: Annotated[Path, typer.Argument(help="The .fi file to write.", show_default=False)],
     density: Annotated[list[str] | None, typer.Option(help=f"Share of weights kept, {_EACH}.")] = None,
+    scope: Annotated[str, typer.Option(help="layer: that share of each; global: of all together.")] = "layer",
     bits: Annotated[list[str] | None, typer.Option(help=f"Bits of a code, 2 to 8 (default 8), {_EACH}.")] = None,
     index_bits: Annotated[int, typer.Option(help="Bits of a gap between kept weights, 1 to 8.")] = 4,
     huffman: Annotated[bool, typer.Option(help="Huffman-code both in the file.")] = True,
@@ -52,6 +53,7 @@ def compress(
         calibration=calls_of(m, calibrate, _numbers(mean, "mean"), _numbers(std, "std"), bgr) if calibrate else None,
         rate=rate,
         bias_bits=bias_bits,
+        scope=scope,
     )
     try:
         fastinfer.save(small, out)

@@ -27,12 +27,14 @@ def deep_compression(
     calibration: Iterable[object] | None = None,
     rate: float = 0.0,
     bias_bits: int = 32,
+    scope: str = "layer",
 ) -> Model:
     """Prune by magnitude, share weights by k-means, code them by relative indices, and Huffman-code both in files.
 
-    density: of all layers, or by weight name (None: nothing is pruned, zeros that are there stay). bits: of codes, 2 to
-    8, likewise. index_bits: of gaps, 1 to 8. The hooks may train between the stages: they take the model so far and
-    give the one that goes on (weights that after_sharing leaves in another form stay in it).
+    density: of each layer, or by weight name (None: nothing is pruned, zeros that are there stay). scope: "layer", or
+    "global" for the largest magnitudes of all layers together, of which density is then one share. bits: of codes, 2 to
+    8, for all or by weight name. index_bits: of gaps, 1 to 8. The hooks may train between the stages: they take the
+    model so far and give the one that goes on (weights that after_sharing leaves in another form stay in it).
 
     calibration: what the model is called with, call by call (an array, or a mapping of arrays by name): a few batches
     of typical inputs, no labels. Codes then keep each layer's outputs on them rather than its weights, each layer given
@@ -61,7 +63,9 @@ def deep_compression(
         raise ArgumentError(f"biases have 16 or 32 bits, not {bias_bits!r}")
     calls = [] if calibration is None else _calls(model, calibration)
     if density is not None:
-        model = prune_connections(model, density)
+        model = prune_connections(model, density, scope)
+    elif scope != "layer":
+        raise ArgumentError(f"scope {scope!r} needs a density")
     if after_pruning is not None:
         model = after_pruning(model)
     coded: dict[str, Weight] = {}

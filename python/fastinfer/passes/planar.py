@@ -4,8 +4,8 @@ Each node that could work in either layout takes the one that costs least: its o
 a node of the other layout. Starting from what each convolution would like best alone (and what lies behind it, if that
 costs less than two copies), nodes change their minds in turn until none gains by it (iterated conditional modes; Besag,
 On the statistical analysis of dirty pictures, 1986); the same from NHWC throughout, and the cheaper end counts. So a
-depthwise convolution or a sum between two sparse convolutions joins them, and a sparse convolution among dense ones
-stays NHWC if it would not earn back its copies.
+depthwise convolution, a pool or a sum between two sparse convolutions joins them, and a sparse convolution among dense
+ones stays NHWC if it would not earn back its copies.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ from typing import Protocol
 
 from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.dtype import DType
-from fastinfer.graph.geometry import Window, conv_window, groups_of
+from fastinfer.graph.geometry import Window, conv_window, groups_of, pool_window
 from fastinfer.graph.ir import Graph, Node, TensorType
 from fastinfer.graph.weight import BlockSparseWeight
 
 _ROUNDS = 16
+_POOLS = frozenset(("MaxPool", "AveragePool"))
 _EITHER = frozenset(("GlobalAveragePool", "GlobalMaxPool"))  # they read either layout
 
 
@@ -37,9 +38,21 @@ class ConvQuery:
     block_outputs: int  # of the blocks that the weights are stored in; 0: in none
 
 
+@dataclass(frozen=True, slots=True)
+class PoolQuery:
+    """Max or average pooling as the cost model sees it: the shapes of input and output, NCHW."""
+
+    x: tuple[int, ...]
+    y: tuple[int, ...]
+    window: Window
+
+
 class LayoutCosts(Protocol):
     def conv(self, step: str, query: ConvQuery) -> tuple[float, float]:
         """Cycles of the convolution in NHWC and planar; infinity where it cannot or must not be done."""
+
+    def pool(self, query: PoolQuery) -> tuple[float, float]:
+        """Cycles of the pooling in NHWC and planar; infinity where it cannot be done."""
 
     def copy(self, size: int) -> float:
         """Cycles of a change of layout of so many bytes."""
@@ -88,6 +101,9 @@ def _work(
                 window, blocks = conv_window(node, x, w), _block_outputs(node, graph)
                 query = ConvQuery(x, kind.shape, groups_of(node), window, density, blocks)
                 work[name] = costs.conv(node.label(), query)
+        elif len(node.outputs) == 1 and node.op in _POOLS:
+            x = types[node.inputs[0]].shape
+            work[name] = costs.pool(PoolQuery(x, kind.shape, pool_window(node, x)))
         elif len(node.outputs) == 1 and _is_by_element(node, types):
             work[name] = (0.0, 0.0)
     return work

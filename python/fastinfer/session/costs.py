@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastinfer import _core
-from fastinfer.passes.planar import ConvQuery
+from fastinfer.passes.planar import ConvQuery, PoolQuery
 from fastinfer.session.options import Options
 
 
@@ -30,6 +30,19 @@ class CoreLayoutCosts:
             block_outputs=query.block_outputs,
             isa=self._isa,
             forced=self._algorithms.get(step) or self._algorithms.get("*", ""),
+        )
+
+    def pool(self, query: PoolQuery) -> tuple[float, float]:
+        """Cycles in NHWC and planar."""
+        window = query.window
+        return _core.pool_cycles(
+            x=query.x,
+            y=query.y,
+            kernel=window.kernel,
+            strides=window.strides,
+            dilations=window.dilations,
+            pads=window.pad_begin,
+            isa=self._isa,
         )
 
     def copy(self, size: int) -> float:

@@ -1,4 +1,4 @@
-"""Pooling. f32 pictures take the NHWC kernels, anything else the strided room."""
+"""Pooling. f32 pictures take the NHWC or planar kernels, anything else the strided room."""
 
 from __future__ import annotations
 
@@ -33,8 +33,11 @@ def _pool(node: Node, builder: Builder) -> None:
         attributes["p"] = int(attribute(node, "p"))
     indices = node.outputs[1] if len(node.outputs) > 1 else ""
     if _is_picture(node, builder) and not indices:
-        x = builder.read_image(node.inputs[0])
-        y = builder.output_image(node.outputs[0])
+        if builder.layouts.get(node.outputs[0]) == "planar":
+            x, y = builder.read_planar(node.inputs[0]), builder.output_planar(node.outputs[0])
+            attributes["planar"] = True
+        else:
+            x, y = builder.read_image(node.inputs[0]), builder.output_image(node.outputs[0])
         attributes.update(window_attributes(window))
         attributes["kernel"] = [*(1,) * (2 - len(window.kernel)), *window.kernel]
         builder.step("pool", [x], [y], **attributes)

@@ -185,7 +185,8 @@ def write_command(processor: Processor, place: Place) -> Path:
     """A script that is this Python on this processor, for its child processes too (it is their sys.executable)."""
     library_root = f"-L '{place.library_root}' " if place.library_root else ""
     # Without OPENBLAS_CORETYPE numpy's OpenBLAS takes SVE kernels where it sees SVE: very slow under emulation.
-    core_type = "export OPENBLAS_CORETYPE=NEOVERSEN1\n" if processor.arch == "aarch64" else ""
+    # One that is set for the machine itself may name instructions that the emulated processor lacks.
+    core_type = "export OPENBLAS_CORETYPE=NEOVERSEN1\n" if processor.arch == "aarch64" else "unset OPENBLAS_CORETYPE\n"
     text = (
         f"#!/bin/sh\nexport PYTHONHOME='{place.home}' QEMU_CPU='{processor.qemu}'\n{core_type}"
         f"exec '{emulator(processor.arch)}' {library_root}-0 \"$0\" '{place.executable}' \"$@\"\n"

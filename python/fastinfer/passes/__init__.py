@@ -8,6 +8,7 @@ from fastinfer.passes.channel_shuffle import absorb_shuffles
 from fastinfer.passes.eliminate import eliminate_dead_code, eliminate_identity
 from fastinfer.passes.fold_batch_norm import fold_batch_norm
 from fastinfer.passes.fold_constants import fold_constants
+from fastinfer.passes.fold_gates import fold_gates
 from fastinfer.passes.fold_pads import fold_pads
 from fastinfer.passes.fuse_activation import fuse_activation
 from fastinfer.passes.fuse_bias import fuse_bias
@@ -47,5 +48,6 @@ def specialize(graph: Graph, types: dict[str, TensorType], derived: DerivedWeigh
     fuse_activation(graph, types)
     absorb_shuffles(graph, types, derived)
     split_before_join(graph, types)
+    fold_gates(graph, types)
     fuse_residual(graph, types)
     eliminate_dead_code(graph)

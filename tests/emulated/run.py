@@ -169,7 +169,8 @@ def main() -> int:
         return 2
     with ThreadPoolExecutor(options.jobs) as pool:
         outcomes = []
-        for outcome in pool.map(lambda p: test(p, found[p.arch], options.tests), processors):
+        longest_first = sorted(processors, key=lambda processor: -len(processor.folders))
+        for outcome in pool.map(lambda p: test(p, found[p.arch], options.tests), longest_first):
             report(outcome)
             outcomes.append(outcome)
     lacking = rows_without_neon(outcomes)

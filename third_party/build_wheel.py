@@ -79,7 +79,10 @@ def find_python(version: str) -> Path:
         if not candidate or not Path(candidate).exists():
             continue
         answer = subprocess.run([candidate, "-c", ask], capture_output=True, text=True, check=False).stdout.split()
-        if len(answer) != 3 or answer[1] != version:
+        if len(answer) != 3:
+            looked.append(f"{candidate} does not run")
+            continue
+        if answer[1] != version:
             continue
         if Path(answer[2], "Python.h").exists():
             return Path(answer[0])

@@ -47,7 +47,7 @@ PROCESSORS = (
         qemu="cortex-a76",
         features=frozenset({"neon", "neon_fp16", "neon_dot"}),
         takes="neon",
-        folders=(*EVERYWHERE, "graph", "compress"),
+        folders=(*EVERYWHERE, "cli", "graph", "compress"),
         elsewhere=("scalar",),
     ),
     Processor(
@@ -56,7 +56,7 @@ PROCESSORS = (
         qemu="max,sve=off,pauth=off,sme=off",
         features=frozenset({"neon", "neon_fp16", "neon_dot", "neon_i8mm", "neon_bf16"}),
         takes="neon",
-        folders=(*EVERYWHERE, "cli", "models", "passes", "plan"),
+        folders=(*EVERYWHERE, "models", "passes", "plan"),
         elsewhere=("scalar",),
     ),
     Processor(

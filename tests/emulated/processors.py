@@ -1,9 +1,9 @@
 """The emulated processors: what each has, and what fastinfer must see and take there.
 
-Every processor runs the kernel tests by every row of its SIMD tiers, and whole networks (folder emulated) on every tier.
-For the sake of time two things run on one processor of several: kernel tests of portable rows and of code without tiers,
-which is the same on all, on one of each architecture; and each of the other folders, which the machine itself runs as
-well, on one ARM64 processor. run.py --everything runs all on all.
+Every processor runs the kernel tests by every row of its SIMD tiers, and whole networks (folder emulated) on all tiers.
+For the sake of time two things run on one processor of several: kernel tests of portable rows and of code that has no
+tiers, which is the same on all, on one of each architecture; and each of the other folders, which the machine itself
+runs as well, on one ARM64 processor. run.py --everything runs all on all.
 """
 
 from __future__ import annotations

@@ -29,6 +29,8 @@ def adapt(item: pytest.Item) -> None:
     values = item.callspec.params.values() if hasattr(item, "callspec") else ()
     if any(isinstance(value, dict) and value.get("tier") in ELSEWHERE for value in values):
         item.add_marker(pytest.mark.skip(reason="another processor tests the rows of this tier"))
+    if item.get_closest_marker("portable") and "scalar" in ELSEWHERE:
+        item.add_marker(pytest.mark.skip(reason="another processor tests what has no tiers"))
     test = getattr(item, "obj", None)
     if hypothesis.is_hypothesis_test(test):
         function = getattr(test, "__func__", test)

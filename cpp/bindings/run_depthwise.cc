@@ -7,6 +7,7 @@
 #include "kernels/depthwise/depthwise.h"
 
 namespace fi::bindings {
+namespace run_depthwise {
 namespace {
 
 py::object run(const depthwise::Kernel& kernel, const py::kwargs& kwargs) {
@@ -47,8 +48,10 @@ py::dict extras_of(const depthwise::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_depthwise
 
 void bind_run_depthwise(py::module_&) {
+  using namespace run_depthwise;
   register_rows(depthwise::table(), &run, &extras_of);
   register_reference("depthwise", &reference);
 }

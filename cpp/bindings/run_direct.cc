@@ -8,6 +8,7 @@
 #include "kernels/direct/direct.h"
 
 namespace fi::bindings {
+namespace run_direct {
 namespace {
 
 struct Arguments : ConvolutionArguments {
@@ -65,8 +66,10 @@ py::dict extras_of(const direct::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_direct
 
 void bind_run_direct(py::module_&) {
+  using namespace run_direct;
   register_rows(direct::table(), &run, &extras_of);
   register_reference("direct", &reference);
 }

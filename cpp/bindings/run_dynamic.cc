@@ -9,6 +9,7 @@
 #include "kernels/strided/dynamic.h"
 
 namespace fi::bindings {
+namespace dynamic {
 namespace {
 
 using strided::DynamicArray;
@@ -72,8 +73,10 @@ py::list run_dynamic(const std::string& op, const std::vector<py::array>& arrays
 }
 
 }  // namespace
+}  // namespace dynamic
 
 void bind_run_dynamic(py::module_& module) {
+  using namespace dynamic;
   module.def("run_dynamic", &run_dynamic, py::arg("op"), py::arg("arrays"), py::arg("attributes"),
              "Runs an operator whose output size depends on data: nonzero; compress (axis, or none "
              "for flat); "

@@ -9,6 +9,7 @@
 #include "kernels/eltwise/eltwise.h"
 
 namespace fi::bindings {
+namespace run_eltwise {
 namespace {
 
 float* data_of(const TensorView& view) { return static_cast<float*>(view.data); }
@@ -87,8 +88,10 @@ py::dict extras_of(const Row& row, const char* form) {
 }
 
 }  // namespace
+}  // namespace run_eltwise
 
 void bind_run_eltwise(py::module_&) {
+  using namespace run_eltwise;
   register_rows(eltwise::unary_table(), &run_unary,
                 [](const eltwise::UnaryKernel& row) { return extras_of(row, "unary"); });
   register_rows(eltwise::binary_table(), &run_binary,

@@ -12,6 +12,7 @@
 #include "kernels/fft/fft.h"
 
 namespace fi::bindings {
+namespace run_fft {
 namespace {
 
 struct Arguments : ConvolutionArguments {
@@ -135,8 +136,10 @@ py::dict extras_of(const fft::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_fft
 
 void bind_run_fft(py::module_&) {
+  using namespace run_fft;
   register_rows(fft::table(), &run, &extras_of);
   register_reference("fft", &reference);
   register_reference("fft_magnitude", &magnitude);

@@ -19,6 +19,7 @@
 #include "kernels/gemm/gemm.h"
 
 namespace fi::bindings {
+namespace run_gemm {
 namespace {
 
 using gemm::LhsForm;
@@ -260,8 +261,10 @@ py::object best_row(const std::string& form, int64_t m, int64_t n, int64_t k,
 }
 
 }  // namespace
+}  // namespace run_gemm
 
 void bind_run_gemm(py::module_& module) {
+  using namespace run_gemm;
   register_rows(gemm::table(), &run, &extras_of);
   register_reference("gemm", &reference);
   module.def("gemm_best_row", &best_row, py::arg("form"), py::arg("m"), py::arg("n"), py::arg("k"),

@@ -8,6 +8,7 @@
 #include "kernels/grouped/grouped.h"
 
 namespace fi::bindings {
+namespace run_grouped {
 namespace {
 
 struct Arguments : ConvolutionArguments {
@@ -63,8 +64,10 @@ py::dict extras_of(const grouped::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_grouped
 
 void bind_run_grouped(py::module_&) {
+  using namespace run_grouped;
   register_rows(grouped::table(), &run, &extras_of);
   register_reference("grouped", &reference);
 }

@@ -22,6 +22,7 @@
 #include "kernels/im2col/mec.h"
 
 namespace fi::bindings {
+namespace run_im2col {
 namespace {
 
 im2col::Lowering lowering_of(const py::kwargs& kwargs) {
@@ -111,8 +112,10 @@ py::array_t<int32_t> offsets(const py::kwargs& kwargs) {
 }
 
 }  // namespace
+}  // namespace run_im2col
 
 void bind_run_im2col(py::module_& module) {
+  using namespace run_im2col;
   register_rows(im2col::table(), &run, [](const im2col::Kernel&) { return py::dict(); });
   register_reference("im2col", &reference);
   module.def("im2col_offsets", &offsets,

@@ -7,6 +7,7 @@
 #include "kernels/normalize/normalize.h"
 
 namespace fi::bindings {
+namespace run_normalize {
 namespace {
 
 constexpr const char* kNames[] = {"layer_norm", "instance_norm", "lrn"};
@@ -145,8 +146,10 @@ py::dict extras_of(const normalize::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_normalize
 
 void bind_run_normalize(py::module_&) {
+  using namespace run_normalize;
   register_rows(normalize::table(), &run, &extras_of);
   register_reference("normalize", run_reference);
 }

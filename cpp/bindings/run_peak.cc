@@ -8,6 +8,7 @@
 #include "kernels/peak/peak.h"
 
 namespace fi::bindings {
+namespace run_peak {
 namespace {
 
 py::array_t<float> source(const peak::Kernel& kernel, const py::kwargs& kwargs, int64_t n) {
@@ -63,8 +64,10 @@ py::dict extras_of(const peak::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_peak
 
 void bind_run_peak(py::module_& module) {
+  using namespace run_peak;
   register_rows(peak::table(), &run, &extras_of);
   register_reference("peak", run_reference);
   module.def("measure_peak", &measure_peak, py::arg("kind"), py::arg("threads") = 1,

@@ -7,6 +7,7 @@
 #include "kernels/planar/planar.h"
 
 namespace fi::bindings {
+namespace run_planar {
 namespace {
 
 py::object run(const planar::Kernel& kernel, const py::kwargs& kwargs) {
@@ -47,8 +48,10 @@ py::dict extras_of(const planar::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_planar
 
 void bind_run_planar(py::module_&) {
+  using namespace run_planar;
   register_rows(planar::table(), &run, &extras_of);
   register_reference("planar", &reference);
 }

@@ -7,6 +7,7 @@
 #include "kernels/pool/planes.h"
 
 namespace fi::bindings {
+namespace run_pool {
 namespace {
 
 pool::PoolKind kind_of(const std::string& name) {
@@ -115,8 +116,10 @@ py::dict extras_of(const pool::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_pool
 
 void bind_run_pool(py::module_&) {
+  using namespace run_pool;
   register_rows(pool::table(), &run, &extras_of);
   register_reference("pool", run_reference);
 }

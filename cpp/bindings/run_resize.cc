@@ -5,6 +5,7 @@
 #include "kernels/resize/resize.h"
 
 namespace fi::bindings {
+namespace run_resize {
 namespace {
 
 template <class Enum>
@@ -83,8 +84,10 @@ py::dict extras_of(const resize::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_resize
 
 void bind_run_resize(py::module_&) {
+  using namespace run_resize;
   register_rows(resize::table(), &run, &extras_of);
   register_reference("resize", run_reference);
 }

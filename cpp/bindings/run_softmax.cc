@@ -5,6 +5,7 @@
 #include "kernels/softmax/softmax.h"
 
 namespace fi::bindings {
+namespace run_softmax {
 namespace {
 
 int axis_of(const py::kwargs& kwargs, int rank) {
@@ -46,8 +47,10 @@ py::dict extras_of(const softmax::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_softmax
 
 void bind_run_softmax(py::module_&) {
+  using namespace run_softmax;
   register_rows(softmax::table(), &run, &extras_of);
   register_reference("softmax", run_reference);
 }

@@ -10,6 +10,7 @@
 #include "kernels/sparse/sparse.h"
 
 namespace fi::bindings {
+namespace run_sparse {
 namespace {
 
 struct Arguments : ConvolutionArguments {
@@ -66,8 +67,10 @@ py::dict extras_of(const sparse::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_sparse
 
 void bind_run_sparse(py::module_&) {
+  using namespace run_sparse;
   register_rows(sparse::table(), &run, &extras_of);
   register_reference("sparse", &reference);
 }

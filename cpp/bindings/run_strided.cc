@@ -10,6 +10,7 @@
 #include "kernels/strided/strided.h"
 
 namespace fi::bindings {
+namespace run_strided {
 namespace {
 
 using strided::OperationPtr;
@@ -212,8 +213,10 @@ constexpr Make kMakes[] = {copy,       fill,
                            topk,       pool_nd};
 
 }  // namespace
+}  // namespace run_strided
 
 void bind_run_strided(py::module_&) {
+  using namespace run_strided;
   const strided::Table table = strided::table();
   static_assert(sizeof kMakes / sizeof kMakes[0] == 18);
   for (int i = 0; i < table.count; ++i) {

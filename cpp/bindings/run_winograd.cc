@@ -11,6 +11,7 @@
 #include "kernels/winograd/winograd.h"
 
 namespace fi::bindings {
+namespace run_winograd {
 namespace {
 
 struct Arguments : ConvolutionArguments {
@@ -87,8 +88,10 @@ py::dict extras_of(const winograd::Kernel& kernel) {
 }
 
 }  // namespace
+}  // namespace run_winograd
 
 void bind_run_winograd(py::module_&) {
+  using namespace run_winograd;
   register_rows(winograd::table(), &run, &extras_of);
   register_reference("winograd", &reference);
   register_reference("winograd_magnitude", &magnitude);

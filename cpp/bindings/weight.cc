@@ -12,7 +12,7 @@ namespace {
 
 std::atomic<uint64_t> next_id{1};
 
-[[noreturn]] void malformed(const std::string& reason) {
+[[noreturn]] void malformed_weight(const std::string& reason) {
   throw Error(ErrorKind::value, "malformed weight: " + reason);
 }
 
@@ -29,11 +29,11 @@ std::shared_ptr<const void> kept(py::object object) {
 
 // The array's elements in row-major order; `keep` receives what owns them.
 plan::Span row_major(const py::object& object, const char* name, py::list& keep) {
-  if (!py::isinstance<py::array>(object)) malformed(std::string(name) + " is not an array");
+  if (!py::isinstance<py::array>(object)) malformed_weight(std::string(name) + " is not an array");
   const py::array array = py::array::ensure(object, py::array::c_style);
   if (!array) {
     PyErr_Clear();
-    malformed(std::string(name) + " cannot be read");
+    malformed_weight(std::string(name) + " cannot be read");
   }
   keep.append(array);
   return {array.data(), static_cast<int64_t>(array.nbytes())};
@@ -41,13 +41,14 @@ plan::Span row_major(const py::object& object, const char* name, py::list& keep)
 
 template <class T>
 void need_type(const py::object& array, const char* name) {
-  if (!py::isinstance<py::array_t<T>>(array)) malformed(std::string(name) + " has the wrong type");
+  if (!py::isinstance<py::array_t<T>>(array))
+    malformed_weight(std::string(name) + " has the wrong type");
 }
 
 DType dtype_of(const py::object& weight) {
   DType dtype;
   const std::string name = weight.attr("dtype").attr("value").cast<std::string>();
-  if (!dtype_from_name(name.c_str(), &dtype)) malformed("unknown type " + name);
+  if (!dtype_from_name(name.c_str(), &dtype)) malformed_weight("unknown type " + name);
   return dtype;
 }
 
@@ -56,7 +57,7 @@ void read_dense(const py::object& weight, py::list& keep, plan::Weight* out) {
   out->dtype = dtype_of(weight);
   out->values = row_major(array, "array", keep);
   if (array.attr("itemsize").cast<int64_t>() * 8 != bit_width(out->dtype)) {
-    malformed("elements of the wrong size");
+    malformed_weight("elements of the wrong size");
   }
 }
 
@@ -69,13 +70,13 @@ plan::Span part(const py::object& weight, const char* name, py::list& keep) {
 
 int bits_of(const py::object& weight, const char* name, int most = 8) {
   const int bits = weight.attr(name).cast<int>();
-  if (bits < 1 || bits > most) malformed(std::string(name) + " is out of range");
+  if (bits < 1 || bits > most) malformed_weight(std::string(name) + " is out of range");
   return bits;
 }
 
 void need_packed(const plan::Span& span, int64_t count, int bits, const char* name) {
   if (count < 0 || count > INT64_MAX / 8 || span.bytes < (count * bits + 7) / 8) {
-    malformed(std::string("fewer ") + name + " than the count says");
+    malformed_weight(std::string("fewer ") + name + " than the count says");
   }
 }
 
@@ -98,7 +99,7 @@ void read_sparse_codebook(const py::object& weight, py::list& keep, plan::Weight
 }
 
 void read_rows(const py::object& weight, py::list& keep, plan::Weight* out) {
-  if (out->shape.empty()) malformed("a sparse matrix without rows");
+  if (out->shape.empty()) malformed_weight("a sparse matrix without rows");
   out->row_ptr = part<uint32_t>(weight, "row_ptr", keep);
   const bool narrow = py::isinstance<py::array_t<uint16_t>>(weight.attr("col_idx"));
   out->col_idx =
@@ -107,17 +108,17 @@ void read_rows(const py::object& weight, py::list& keep, plan::Weight* out) {
   out->count = out->col_idx.bytes * 8 / out->index_bits;
   out->values = part<float>(weight, "values", keep);
   const int64_t size = out->block_rows * out->block_columns;
-  if (out->values.bytes != 4 * size * out->count) malformed("not as many values as columns");
+  if (out->values.bytes != 4 * size * out->count) malformed_weight("not as many values as columns");
   if (out->shape[0] % out->block_rows != 0 ||
       out->row_ptr.bytes != 4 * (out->shape[0] / out->block_rows + 1)) {
-    malformed("not as many row pointers as rows");
+    malformed_weight("not as many row pointers as rows");
   }
 }
 
 void read_block_sparse(const py::object& weight, py::list& keep, plan::Weight* out) {
   out->form = plan::WeightForm::block_sparse;
   const auto block = weight.attr("block").cast<std::pair<int, int>>();
-  if (block != std::pair(1, 4) && block != std::pair(4, 1)) malformed("unknown block");
+  if (block != std::pair(1, 4) && block != std::pair(4, 1)) malformed_weight("unknown block");
   out->block_rows = block.first;
   out->block_columns = block.second;
   read_rows(weight, keep, out);
@@ -131,7 +132,7 @@ void read_packed(const py::object& weight, const char* name, int bits, int64_t e
   out->count = elements;
   need_packed(out->values, elements, bits, name);
   if (out->shape.empty() || out->scale.bytes / 4 != out->shape[0]) {
-    malformed("not as many scales as filters");
+    malformed_weight("not as many scales as filters");
   }
 }
 
@@ -158,7 +159,7 @@ void read_form(const std::string& form, const py::object& object, py::list& keep
     out->form = plan::WeightForm::bits;
     read_packed(object, "bits", 1, elements, keep, out);
   } else {
-    malformed("unknown form " + form);
+    malformed_weight("unknown form " + form);
   }
 }
 
@@ -169,12 +170,13 @@ std::shared_ptr<plan::Weight> read(const py::object& object) {
   for (const py::handle size : object.attr("shape")) weight->shape.push_back(size.cast<int64_t>());
   int64_t count = 1;
   for (const int64_t size : weight->shape) {
-    if (size < 0 || __builtin_mul_overflow(count, size, &count)) malformed("its size overflows");
+    if (size < 0 || __builtin_mul_overflow(count, size, &count))
+      malformed_weight("its size overflows");
   }
   read_form(object.attr("form").cast<std::string>(), object, keep, count, weight.get());
   if (weight->form == plan::WeightForm::dense &&
       byte_size(weight->dtype, count) != weight->values.bytes) {
-    malformed("the array does not have its shape");
+    malformed_weight("the array does not have its shape");
   }
   weight->owner = kept(std::move(keep));
   return weight;
@@ -197,9 +199,9 @@ plan::WeightPtr ModelWeights::get(const py::object& weight) {
     known.weight = made;
     return made;
   } catch (const py::error_already_set& error) {
-    malformed(error.what());
+    malformed_weight(error.what());
   } catch (const py::cast_error&) {
-    malformed("a member has the wrong type");
+    malformed_weight("a member has the wrong type");
   }
 }
 

@@ -55,6 +55,13 @@ def tier_features(tier: str) -> set[str]:
     return features
 
 
+def kernel_stem(name: str) -> tuple[str, str]:
+    """A kernel's name without its tile, which differs from tier to tier by design, and its tier."""
+    stem, _, tier = name.rpartition("__")
+    # Of an FFT the size is what it computes.
+    return stem if stem.startswith("fft_") else re.sub(r"_\d+v?x\d+v?$", "", stem), tier
+
+
 def tier_sources() -> dict[str, list[Path]]:
     """Room to the sources that are compiled once per tier."""
     rooms: dict[str, list[Path]] = {}

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
 
 from processors import PROCESSORS, Processor
-from run import Outcome, families_without_neon, faults_of, usable_tiers
+from run import Outcome, faults_of, rows_without_neon, usable_tiers
 
 BY_NAME = {processor.name: processor for processor in PROCESSORS}
-CONVOLUTIONS = ["depthwise f32 f32 f32", "gemm f32 f32 f32"]
+ROWS = ("blocks_f32_1x4", "blocks_f32_4x1", "depthwise_f32_3x3s1", "fft_f32_8x8", "fft_f32_16x16", "gemm_f32")
+TILED = ("blocks_f32_1x4", "blocks_f32_4x1", "gemm_f32")
+TILES = {"avx2": "2vx4", "avx512": "8x48", "neon": "4x4v"}
 
 
 def seen_by(processor: Processor) -> dict[str, Any]:
@@ -24,8 +27,11 @@ def seen_by(processor: Processor) -> dict[str, Any]:
     }
 
 
-def outcome(name: str, **families: list[str]) -> Outcome:
-    return Outcome(BY_NAME[name], (), (), families)
+def outcome(name: str, tiers: list[str], rows: Iterable[str] = ROWS) -> Outcome:
+    """What was seen where these tiers have these rows, and the portable one has all."""
+    tiled = [(row, tier, f"_{TILES[tier]}" if row in TILED else "") for tier in tiers for row in rows]
+    portable = [f"{row}__scalar" for row in ROWS]
+    return Outcome(BY_NAME[name], (), (), (*portable, *(f"{row}{tile}__{tier}" for row, tier, tile in tiled)))
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -52,8 +58,16 @@ def test_anything_else_is_a_fault(key: str, value: list[str]) -> None:
     assert fault.startswith(f"{key}: ")
 
 
-def test_a_family_without_neon_rows_is_found() -> None:
-    x86 = outcome("x86-avx2", scalar=["pool f32 f32 f32"], avx2=CONVOLUTIONS[:1], avx512=CONVOLUTIONS)
-    assert families_without_neon([x86, outcome("cortex-a53", scalar=CONVOLUTIONS, neon=CONVOLUTIONS)]) == []
-    lacking = families_without_neon([x86, outcome("cortex-a53", scalar=CONVOLUTIONS, neon=CONVOLUTIONS[:1])])
-    assert lacking == CONVOLUTIONS[1:]
+@pytest.mark.parametrize("name", BY_NAME)
+def test_everything_is_every_folder_and_every_row(name: str) -> None:
+    everything = BY_NAME[name].with_everything()
+    assert set(everything.folders) == {folder for processor in PROCESSORS for folder in processor.folders}
+    assert not everything.elsewhere
+
+
+@pytest.mark.parametrize("missing", ROWS)
+def test_a_row_that_neon_lacks_is_found(missing: str) -> None:
+    x86, others = outcome("x86-avx2", ["avx2", "avx512"]), [row for row in ROWS if row != missing]
+    assert rows_without_neon([x86, outcome("cortex-a53", ["neon"])]) == []
+    assert rows_without_neon([x86, outcome("cortex-a53", ["neon"], others)]) == [missing]
+    assert rows_without_neon([x86, outcome("cortex-a53", [])]) == sorted(ROWS)

@@ -5,6 +5,7 @@ All of it is kept in FASTINFER_CACHE (default ~/.cache/fastinfer).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -18,11 +19,15 @@ from pathlib import Path
 
 from processors import Processor
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "third_party"))
+from build_wheel import BuildError, find_python
+
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("FASTINFER_CACHE") or Path.home() / ".cache" / "fastinfer").resolve()
 HOST = {"arm64": "aarch64", "AMD64": "x86_64"}.get(platform.machine(), platform.machine())
 DEBIAN = {"aarch64": "arm64", "x86_64": "amd64"}  # its names of the architectures
 SUITES = {"3.11": "bookworm", "3.13": "trixie"}  # the Debian release that has this Python
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")  # by which mmdebstrap knows Debian's packages
 REQUIREMENTS = ("numpy", "typer", "rich", "pytest>=8", "hypothesis>=6.100", "onnx>=1.16", "pillow>=10")
 # What the Debian root's glibc accepts beside manylinux2014, for other projects' wheels.
 NEWER_PLATFORMS = ("manylinux_2_27", "manylinux_2_28")
@@ -65,6 +70,8 @@ def check_tools(processors: list[Processor]) -> None:
             missing.append("qemu-user-static")
         if arch != HOST and not shutil.which("mmdebstrap"):
             missing.append("mmdebstrap")
+        if arch != HOST and not KEYRING.exists():
+            missing.append("debian-archive-keyring")
     if missing:
         raise SetupError(f"missing: apt install {' '.join(dict.fromkeys(missing))}")
 
@@ -72,15 +79,21 @@ def check_tools(processors: list[Processor]) -> None:
 def python_version() -> str:
     """The minor version to test: the running Python's if a Debian release has it, else one that is installed."""
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for version in (running, *SUITES):
-        if version in SUITES and (version == running or shutil.which(f"python{version}")):
+    if running in SUITES:
+        return running
+    for version in SUITES:
+        with contextlib.suppress(BuildError):
+            find_python(version)
             return version
-    raise SetupError(f"one of Python {', '.join(SUITES)} is needed (apt: python3.11-dev or python3.13-dev)")
+    raise SetupError(
+        f"the emulated ARM64 has a Debian's Python, {' or '.join(SUITES)}, and this is {running}: one of them must be "
+        f"installed here too, with its headers, as {' or '.join(f'python{version}' for version in SUITES)} on PATH"
+    )
 
 
-def host_python(version: str) -> str:
+def host_python(version: str) -> Path:
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return sys.executable if version == running else str(shutil.which(f"python{version}"))
+    return Path(sys.executable) if version == running else find_python(version)
 
 
 def cached(kind: str, key: tuple[str, ...], make: Callable[[Path], None]) -> Path:
@@ -114,7 +127,7 @@ def debian_root(arch: str, version: str) -> Path:
 
 def compile_modules(version: str, folder: Path) -> None:
     """By the host's Python of the same minor version: under emulation it would take a minute at each start."""
-    command = [host_python(version), "-m", "compileall", "-q", "-j0", str(folder)]
+    command = [str(host_python(version)), "-m", "compileall", "-q", "-j0", str(folder)]
     subprocess.run(command, capture_output=True, check=False)  # lib2to3 and others keep samples of invalid code
 
 

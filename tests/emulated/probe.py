@@ -19,13 +19,10 @@ def main() -> None:
     pictures, labels = demo.samples()
     x = np.concatenate([demo.prepare(picture) for picture in pictures])
     config = fastinfer.build_config()
-    families: dict[str, set[str]] = {tier: set() for tier in config["tiers_compiled"]}
-    for row in _core.kernels():
-        families[row["tier"]].add(f"{row['family']} {row['lhs']} {row['rhs']} {row['dst']}")
     seen = {
         "features": sorted(config["features"]),
         "tiers": config["tiers_usable"],
-        "families": {tier: sorted(rows) for tier, rows in families.items()},
+        "kernels": [row["name"] for row in _core.kernels()],
     }
     for key, isa in (("taken", None), ("taken_if_scalar", "scalar")):
         model = fastinfer.load(demo.MODEL, isa=isa)

@@ -1,12 +1,14 @@
 """The emulated processors: what each has, and what fastinfer must see and take there.
 
-The kernel tests, whole networks among them, run on every processor; the other folders, since they run on the machine
-itself as well, on an ARM64 processor only.
+Every processor runs the kernel tests by every row of its SIMD tiers, and whole networks (folder emulated) on all tiers.
+For the sake of time two things run on one processor of several: kernel tests of portable rows and of code that has no
+tiers, which is the same on all, on one of each architecture; and each of the other folders, which the machine itself
+runs as well, on one ARM64 processor. run.py --everything runs all on all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 EVERYWHERE = ("demo", "emulated", "kernels")
 # Of the sources and of torch: no matter of the processor.
@@ -22,6 +24,11 @@ class Processor:
     takes: str  # the tier of a float32 network's kernels
     folders: tuple[str, ...]  # of tests/; none: only asked what it sees
     elsewhere: tuple[str, ...] = ()  # tiers whose kernels another processor tests
+
+    def with_everything(self) -> Processor:
+        """It runs every folder that some processor runs, and every row."""
+        folders = sorted({folder for processor in PROCESSORS for folder in processor.folders})
+        return replace(self, folders=tuple(folders), elsewhere=())
 
 
 # pauth slows newer Pythons down seven times, SME makes OpenBLAS complain; neither says anything of fastinfer.
@@ -40,7 +47,7 @@ PROCESSORS = (
         qemu="cortex-a76",
         features=frozenset({"neon", "neon_fp16", "neon_dot"}),
         takes="neon",
-        folders=(*EVERYWHERE, "graph", "compress"),
+        folders=(*EVERYWHERE, "cli", "graph", "compress"),
         elsewhere=("scalar",),
     ),
     Processor(
@@ -49,7 +56,7 @@ PROCESSORS = (
         qemu="max,sve=off,pauth=off,sme=off",
         features=frozenset({"neon", "neon_fp16", "neon_dot", "neon_i8mm", "neon_bf16"}),
         takes="neon",
-        folders=(*EVERYWHERE, "cli", "models", "passes", "plan"),
+        folders=(*EVERYWHERE, "models", "passes", "plan"),
         elsewhere=("scalar",),
     ),
     Processor(

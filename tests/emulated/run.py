@@ -1,6 +1,7 @@
 """Tests fastinfer on processors that this machine is not: ARM64 from Cortex-A53 up, x86-64 without AVX-512 or any AVX.
 
-    python tests/emulated/run.py                        # everything
+    python tests/emulated/run.py                        # as processors.py shares out the tests
+    python tests/emulated/run.py --everything           # all of them, by every row, on every processor
     python tests/emulated/run.py --only cortex-a76 --tests tests/kernels/test_gemm.py
 
 On each processor of processors.py, under QEMU's user-mode emulation: what build_config() sees and which tiers a whole
@@ -32,9 +33,9 @@ from places import CACHE, ROOT, Place, SetupError
 from processors import PROCESSORS, Processor
 
 sys.path.insert(0, str(ROOT / "tests"))
-from codebase.project import tier_features, tier_setting, tiers
+from codebase.project import kernel_stem, tier_features, tier_setting, tiers
 
-TIME_LIMIT = 1800  # seconds
+TIME_LIMIT = 7200  # seconds
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Outcome:
     processor: Processor
     faults: tuple[str, ...]
     lines: tuple[str, ...]  # what to tell
-    families: dict[str, list[str]]  # tier to the families of its kernels, with their element types
+    kernels: tuple[str, ...]  # names in its table
 
 
 def usable_tiers(processor: Processor) -> set[str]:
@@ -74,12 +75,12 @@ def probe(processor: Processor, python: Path, variables: dict[str, str]) -> Outc
     command = [str(python), str(ROOT / "tests" / "emulated" / "probe.py")]
     result = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=TIME_LIMIT, check=False)
     if result.returncode != 0:
-        return Outcome(processor, (f"probe.py failed: {result.stderr[-2000:]}",), (), {})
+        return Outcome(processor, (f"probe.py failed: {result.stderr[-2000:]}",), (), ())
     seen = json.loads(result.stdout.splitlines()[-1])
     told = (seen["features"], seen["tiers"], seen["taken"])
     features, tiers, taken = (", ".join(words) or "none" for words in told)
     line = f"features {features}; tiers {tiers}; a network took {taken}"
-    return Outcome(processor, tuple(faults_of(processor, seen)), (line,), seen["families"])
+    return Outcome(processor, tuple(faults_of(processor, seen)), (line,), tuple(seen["kernels"]))
 
 
 def run_timed(command: list[str], variables: dict[str, str], log: Path) -> tuple[int, float]:
@@ -115,15 +116,15 @@ def test(processor: Processor, place: Place, tests: list[str]) -> Outcome:
     if seen.faults or not tests:
         return seen
     faults, summary = pytest(processor, python, variables, tests)
-    return Outcome(processor, faults, (*seen.lines, summary), seen.families)
+    return Outcome(processor, faults, (*seen.lines, summary), seen.kernels)
 
 
-def families_without_neon(outcomes: list[Outcome]) -> list[str]:
-    """Families that an x86-64 tier of its own instructions has and no such ARM64 tier."""
+def rows_without_neon(outcomes: list[Outcome]) -> list[str]:
+    """Rows, whatever their tile, that an x86-64 tier of its own instructions has and no such ARM64 tier."""
     by_arch: dict[str, set[str]] = {}
     for outcome in outcomes:
-        found = by_arch.setdefault(outcome.processor.arch, set())
-        found.update(*(rows for tier, rows in outcome.families.items() if tier != "scalar"))
+        stems = (kernel_stem(name) for name in outcome.kernels)
+        by_arch.setdefault(outcome.processor.arch, set()).update(stem for stem, tier in stems if tier != "scalar")
     return sorted(by_arch["x86_64"] - by_arch["aarch64"]) if len(by_arch) == 2 else []
 
 
@@ -147,6 +148,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [processor.name for processor in PROCESSORS]
     parser.add_argument("--only", nargs="+", choices=names, default=names, help="these processors")
+    parser.add_argument("--everything", action="store_true", help="all folders and all rows on every processor")
     parser.add_argument("--tests", nargs="+", default=[], help="these tests, not those of processors.py")
     parser.add_argument("--arm-wheel", type=Path, help="instead of building one")
     parser.add_argument("--x86-wheel", type=Path, help="instead of building one, or of what is installed")
@@ -157,6 +159,8 @@ def arguments() -> argparse.Namespace:
 def main() -> int:
     options = arguments()
     processors = [processor for processor in PROCESSORS if processor.name in options.only]
+    if options.everything:
+        processors = [processor.with_everything() for processor in processors]
     try:
         places.check_tools(processors)
         found = places_of(processors, options.arm_wheel, options.x86_wheel)
@@ -165,12 +169,13 @@ def main() -> int:
         return 2
     with ThreadPoolExecutor(options.jobs) as pool:
         outcomes = []
-        for outcome in pool.map(lambda p: test(p, found[p.arch], options.tests), processors):
+        longest_first = sorted(processors, key=lambda processor: -len(processor.folders))
+        for outcome in pool.map(lambda p: test(p, found[p.arch], options.tests), longest_first):
             report(outcome)
             outcomes.append(outcome)
-    lacking = families_without_neon(outcomes)
+    lacking = rows_without_neon(outcomes)
     if lacking:
-        print(f"kernels of AVX tiers that no NEON tier has: {'; '.join(lacking)}")
+        print(f"kernels of AVX tiers that no NEON tier has: {', '.join(lacking)}")
     return int(bool(lacking) or any(outcome.faults for outcome in outcomes))
 
 

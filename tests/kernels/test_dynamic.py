@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from fastinfer import _core
 from strided_views import DTYPES, Array, random_array, seeds, shapes, view
 
+pytestmark = pytest.mark.portable
+
 
 @settings(max_examples=80, deadline=None)
 @given(st.data(), shapes.filter(len), st.sampled_from(DTYPES), seeds)

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from fastinfer import _core
 
+pytestmark = pytest.mark.portable
+
 STREAMS, MAX_LENGTH = 4, 12
 
 

@@ -14,6 +14,8 @@ from fastinfer import _core
 from guarded import guarded
 from strided_views import DTYPES, FLOATS, Array, broadcast, output, random_array, run, seeds, shapes, view
 
+pytestmark = pytest.mark.portable
+
 
 @settings(max_examples=200, deadline=None)
 @given(st.data(), shapes, st.sampled_from(DTYPES), seeds, st.booleans())

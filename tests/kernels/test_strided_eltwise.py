@@ -26,6 +26,8 @@ from strided_views import (
     shapes,
 )
 
+pytestmark = pytest.mark.portable
+
 A, B = 0.75, 1.25  # alpha and beta, exact in every float
 
 erf = np.vectorize(math.erf, otypes=[np.float64])

@@ -14,6 +14,8 @@ from fastinfer import _core
 from guarded import guarded
 from strided_views import DTYPES, NUMBERS, Array, output, random_array, run, seeds, view
 
+pytestmark = pytest.mark.portable
+
 shapes = st.lists(st.integers(1, 6), min_size=1, max_size=3).map(tuple)
 small_shapes = st.lists(st.integers(0, 4), max_size=2).map(tuple)
 index_types = st.sampled_from([np.int64, np.int32])

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from fastinfer import _core
 from strided_views import Array, output, random_array, run, view
 
+pytestmark = pytest.mark.portable
+
 
 def pooled(
     x: Array, shape: tuple[int, ...], kind: str, kernel: list[int], strides: list[int], dilations: list[int],

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from fastinfer import _core
 from strided_views import FLOATS, INTEGERS, NUMBERS, Array, broadcast, output, random_array, run, seeds, view
 
+pytestmark = pytest.mark.portable
+
 shapes = st.lists(st.integers(1, 7) | st.sampled_from([19, 40]), min_size=1, max_size=4).map(tuple)
 
 

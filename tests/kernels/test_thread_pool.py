@@ -14,6 +14,8 @@ import pytest
 
 from fastinfer import _core
 
+pytestmark = pytest.mark.portable
+
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 8])
 @pytest.mark.parametrize("tasks", [0, 1, 2, 7, 1000])

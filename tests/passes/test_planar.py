@@ -72,9 +72,7 @@ def test_slices_of_channels_lie_as_their_neighbours_do() -> None:
     b = sparse(net, nhwc_stem(net), 16, 16)
     half = net.node("Slice", b, net.ints(4), net.ints(12), net.ints(1))
     rows = net.node("Slice", b, net.ints(1), net.ints(7), net.ints(2))
-    layouts = layouts_of(
-        net, *(net.node("LRN", sparse(net, x, 16, n), size=3) for x, n in ((half, 8), (rows, 16)))
-    )
+    layouts = layouts_of(net, *(net.node("LRN", sparse(net, x, 16, n), size=3) for x, n in ((half, 8), (rows, 16))))
     assert (layouts[b], layouts[half], layouts[rows]) == ("planar", "planar", "nhwc")
 
 

@@ -66,9 +66,10 @@ double windowed_cycles(const ProductQuery& q, double density, Code code, const M
 }
 
 double coded_cycles(const ProductQuery& q, Code code, const Machine& machine) {
-  // Decoding takes about four instructions a vector beside one multiplication for each row.
-  const double lanes = machine.macs_per_cycle / 2;
-  double weight = passes(q) * 0.8 / lanes + rows(q) / machine.macs_per_cycle;
+  // Measured: a table of 16 values is one register or several, beside one multiplication for each
+  // row.
+  const double lanes = machine.macs_per_cycle / 2, decoding = lanes >= 16 ? 0.8 : 1.5;
+  double weight = passes(q) * decoding / lanes + rows(q) / machine.macs_per_cycle;
   if (code == Code::c8) weight += passes(q) * machine.gather_cycles;
   return std::max(elements(q) * weight,
                   read_cycles(static_cast<double>(codebook::coded_bytes(q.n, q.k, code))));

@@ -130,9 +130,8 @@ std::string coded_refusal(const MatmulProblem& p, WeightPolicy policy) {
   return "";
 }
 
-std::vector<Candidate> coded_candidates(const MatmulProblem& p, const CodedWeight& weight,
+std::vector<Candidate> coded_candidates(const CodedWeight& weight, const ProductQuery& query,
                                         const std::string& refusal, const Machine& machine) {
-  const ProductQuery query = query_of(p);
   Candidate gapped{"gapped", gapped_cycles(query, weight.density, weight.gapped_code, machine),
                    refusal.empty() ? weight.no_gapped : refusal};
   Candidate coded{"coded", coded_cycles(query, weight.coded_code, machine),
@@ -255,8 +254,12 @@ std::vector<Candidate> compressed_candidates(const MatmulProblem& p, const Store
                                              const PrepareContext& context) {
   const Machine machine = machine_of(context.features());
   const std::string refusal = coded_refusal(p, context.weights());
-  std::vector<Candidate> all = coded_candidates(p, weight.coded, refusal, machine);
-  if (context.weights() == WeightPolicy::compressed) refuse_larger(weight.coded, &all);
+  ProductQuery query = query_of(p);
+  // Whatever the batch, one form, so that plans share what one of them packed.
+  const bool compressed = context.weights() == WeightPolicy::compressed;
+  if (compressed && p.weight->form != WeightForm::dense) query.m = 1;
+  std::vector<Candidate> all = coded_candidates(weight.coded, query, refusal, machine);
+  if (compressed) refuse_larger(weight.coded, &all);
   if (p.weight->form == WeightForm::block_sparse) {
     all.push_back(blocks_candidate(p, weight.blocks, refusal, machine));
   }

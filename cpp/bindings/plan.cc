@@ -1,6 +1,7 @@
 // _core.WeightCache, prepare, Plan.
 #include "plan/plan.h"
 
+#include <pybind11/functional.h>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
@@ -156,8 +157,9 @@ BoundPlan prepare(const py::object& program, ModelWeights& weights,
                   const std::map<std::string, std::string>& algorithms,
                   std::optional<int64_t> memory_limit,
                   const std::map<int64_t, std::pair<std::string, std::string>>& tuned,
-                  const std::string& weight_policy) {
+                  const std::string& weight_policy, const std::function<void()>& let_go) {
   plan::Options options;
+  options.let_go = let_go;
   options.weights = policy_of(weight_policy);
   options.features = cpu::usable_under(isa.value_or(""));
   if (threads > cpu::kMaxThreads) throw Error(ErrorKind::value, "too many threads");
@@ -199,10 +201,10 @@ void bind_plan(py::module_& module) {
              py::arg("threads") = 0, py::arg("algorithms") = std::map<std::string, std::string>(),
              py::arg("memory_limit") = py::none(),
              py::arg("tuned") = std::map<int64_t, std::pair<std::string, std::string>>(),
-             py::arg("weights") = "auto",
+             py::arg("weights") = "auto", py::arg("let_go") = py::none(),
              "Checks, chooses, packs and places a program. threads 0: as many as usable; "
              "memory_limit None: no limit; tuned: step number -> (algorithm, why), taken where it "
-             "can be.");
+             "can be; let_go: called when a step has read its weights.");
   module.def(
       "trim_memory",
       [] {

@@ -166,6 +166,7 @@ class PlanBuilder {
     }
     op->report().bytes = compulsory_bytes(plan_->program_, step);
     step.weights.clear();  // it is packed: what was decoded for it goes before the next one is
+    if (options_.let_go) options_.let_go();
 #ifdef __GLIBC__
     if (options_.weights == WeightPolicy::compressed) malloc_trim(0);
 #endif

@@ -1,6 +1,7 @@
 // What an operator may ask for while it is being prepared, and prepare() itself.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -37,6 +38,7 @@ struct Options {
   std::map<std::string, std::string> algorithms;  // step name or "*" -> algorithm
   std::map<int64_t, Wish> tuned;                  // step number -> what timing found
   WeightPolicy weights = WeightPolicy::automatic;
+  std::function<void()> let_go = nullptr;  // called when a step has read its weights, or null
 };
 
 /// The given operators bound to memory, ready to run. Throws Error.

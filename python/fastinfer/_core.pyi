@@ -1,5 +1,6 @@
 """The C++ core (cpp/bindings, one file for each part)."""
 
+from collections.abc import Callable
 from typing import Any, TypedDict
 
 import numpy as np
@@ -136,10 +137,11 @@ def prepare(
     memory_limit: int | None = None,
     tuned: dict[int, tuple[str, str]] = ...,
     weights: str = "auto",
+    let_go: Callable[[], None] | None = None,
 ) -> Plan:
     """Checks, chooses, packs and places a fastinfer.plan.records.Program. memory_limit None: no limit; tuned: step
     number to (algorithm, why), taken where it can be; weights: auto, compressed (those in a compressed form stay in one
-    where a kernel takes it) or dense."""
+    where a kernel takes it) or dense; let_go: called whenever a step has read its weights."""
 
 def _place_arena(items: list[tuple[int, int, int]]) -> tuple[int, list[int]]:
     """(bytes, first group, last group) of each buffer to (arena bytes, offsets)."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -163,14 +163,17 @@ class Engine:
         wishes: Wishes = {}
         if self.tuner is not None:
             wishes = self._tune(self.tuner, stage.program, stage, env)
-        plan = self._core_plan(stage.program, self.cache, wishes)
-        if self.source is not None and self.options.weights == "compressed":
-            self.source.let_go()
+        let_go = self.source.let_go if self.source is not None and self.options.weights == "compressed" else None
+        plan = self._core_plan(stage.program, self.cache, wishes, let_go)
+        if let_go is not None:
+            let_go()
             _core.trim_memory()
         self._slow += [row for row in plan_rows(stage.program, plan.report()) if row.slow]
         return PreparedStage(stage, plan)
 
-    def _core_plan(self, program: Program, cache: _core.WeightCache, wishes: Wishes) -> _core.Plan:
+    def _core_plan(
+        self, program: Program, cache: _core.WeightCache, wishes: Wishes, let_go: Callable[[], None] | None = None
+    ) -> _core.Plan:
         options = self.options
         with core_errors(self.graph.file):
             return _core.prepare(
@@ -182,6 +185,7 @@ class Engine:
                 options.memory_limit,
                 wishes,
                 options.weights,
+                let_go,
             )
 
     def _tune(self, tuner: Tuner, program: Program, stage: Stage, env: Mapping[str, Array]) -> Wishes:

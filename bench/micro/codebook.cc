@@ -1,6 +1,6 @@
 // Every codebook row over the networks' fully connected layers, of one row of x and of four.
-// Gapped: 9 weights of 100 are there. read%: the share of the time that reading as many bytes
-// takes.
+// Gapped and windowed: 9 weights of 100 are there. read%: the share of the time that reading as
+// many bytes takes.
 
 #include "kernels/codebook/codebook.h"
 
@@ -38,9 +38,9 @@ void for_each_weight(const Matrix& matrix, const AlignedBuffer& w, Put&& put) {
   }
 }
 
-AlignedBuffer pack_gapped(const codebook::Kernel& kernel, const Matrix& matrix) {
+template <class Packer>
+AlignedBuffer pack_sparse(const codebook::Kernel& kernel, const Matrix& matrix, Packer packer) {
   const AlignedBuffer w = sparse_floats(matrix.outputs * matrix.inputs, kDensity);
-  codebook::GappedPacker packer(matrix.outputs, matrix.inputs, kernel.code);
   const bool values = kernel.code == Code::f32;
   const int codes = codes_of(kernel.code);
   AlignedBuffer table = random_floats(codebook::kValues);
@@ -68,10 +68,19 @@ AlignedBuffer pack_coded(const codebook::Kernel& kernel, const Matrix& matrix) {
   return packer.take();
 }
 
+AlignedBuffer pack(const codebook::Kernel& kernel, const Matrix& matrix) {
+  const int64_t outputs = matrix.outputs, inputs = matrix.inputs;
+  if (kernel.form == Form::gapped)
+    return pack_sparse(kernel, matrix, codebook::GappedPacker(outputs, inputs, kernel.code));
+  if (kernel.form == Form::windowed)
+    return pack_sparse(kernel, matrix,
+                       codebook::WindowedPacker(outputs, inputs, kernel.code, true));
+  return pack_coded(kernel, matrix);
+}
+
 void run_codebook(benchmark::State& state, const codebook::Kernel* kernel, Matrix matrix,
                   int64_t m) {
-  const bool gapped = kernel->form == Form::gapped;
-  const AlignedBuffer packed = gapped ? pack_gapped(*kernel, matrix) : pack_coded(*kernel, matrix);
+  const AlignedBuffer packed = pack(*kernel, matrix);
   const AlignedBuffer x = random_floats(m * matrix.inputs), bias = random_floats(matrix.outputs);
   AlignedBuffer y = random_floats(m * matrix.outputs);
   codebook::Product product{};

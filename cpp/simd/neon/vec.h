@@ -103,7 +103,10 @@ FI_INLINE s32v shift_left(s32v a) {
 }
 template <int n>
 FI_INLINE s32v shift_right(s32v a) {  // logical
-  return {vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v), n))};
+  if constexpr (n == 0)
+    return a;  // no instruction has it
+  else
+    return {vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(a.v), n))};
 }
 
 FI_INLINE f32v load_f16(const uint16_t* p) {

@@ -105,7 +105,7 @@ Blocking choose_blocking(const Product& product) {
   const int64_t lhs_bytes = bytes_of(kernel.info.lhs, 1);
   // A panel of kc x nr streams from L2 while it is multiplied by each tile; a longer one saves
   // passes over dst.
-  const int64_t panel = caches.l1d * 2;
+  const int64_t panel = caches.l1d * 4;
   const int64_t kc_limit = std::max<int64_t>(panel / bytes_of(kernel.info.rhs, kernel.nr), 128);
   Blocking blocking{};
   blocking.kc = choose_kc(depth_of(product), kc_limit, kernel.kr);

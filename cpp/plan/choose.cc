@@ -196,7 +196,7 @@ std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& ma
   if (query.block_outputs > 0) all.push_back(block_candidate(query, machine));
   for (Candidate& c : all) {
     const bool copies =
-        (query.planar && c.algorithm != "direct") || (query.shuffled && c.algorithm != "pointwise");
+        (query.planar && c.algorithm != "direct") || (query.placed && c.algorithm != "pointwise");
     if (copies) c.cycles += interleaving_cycles(query);
   }
   // Planar algorithms are another layout's: the passes decide between the two, by these figures.

@@ -71,7 +71,7 @@ struct ConvQuery {
   bool uniform_pixels;    // input pixels of an image step evenly, so that they are rows of a matrix
   int64_t input_bytes;    // from the input's first element to its last
   bool planar;            // the input's channels are not neighbours: others than direct copy it
-  bool shuffled;          // the input's channels are: others than pointwise copy it
+  bool placed;            // channels are read through places: others than pointwise copy them
   bool thresholded;       // a step function follows: the order of rounding may tip its result
   double density = 1;     // share of the weights that are not zero
   int block_outputs = 0;  // of the blocks that the weights are stored in, 1 or 4; 0: in none

@@ -100,9 +100,23 @@ bool same_shape(const TensorView& a, const TensorView& b) {
   return a.rank == b.rank && std::equal(a.shape, a.shape + a.rank, b.shape);
 }
 
+namespace {
+
+/// Of the first input's channels, those that `places` names; 1 if it is absent or empty.
+double share_of_channels(const Program& program, const Step& step) {
+  const auto found = step.attributes.find("places");
+  if (found == step.attributes.end() || step.inputs[0] < 0) return 1;
+  const auto* places = std::get_if<std::vector<int64_t>>(&found->second);
+  if (!places || places->empty()) return 1;
+  return static_cast<double>(places->size()) /
+         static_cast<double>(program.tensors[step.inputs[0]].shape[1]);
+}
+
+}  // namespace
+
 int64_t compulsory_bytes(const Program& program, const Step& step) {
   int64_t bytes = 0;
-  const auto count = [&](int number) {
+  const auto count = [&](int number, double share = 1) {
     if (number < 0) return;
     // An element that a stride of 0 repeats is read once.
     const Tensor& tensor = program.tensors[number];
@@ -110,9 +124,10 @@ int64_t compulsory_bytes(const Program& program, const Step& step) {
     for (int d = 0; d < tensor.rank; ++d) {
       if (tensor.stride[d] != 0 || tensor.shape[d] == 0) elements *= tensor.shape[d];
     }
-    bytes += byte_size(tensor.dtype, elements);
+    bytes += static_cast<int64_t>(share * static_cast<double>(byte_size(tensor.dtype, elements)));
   };
-  for (int number : step.inputs) count(number);
+  for (size_t i = 0; i < step.inputs.size(); ++i)
+    count(step.inputs[i], i == 0 ? share_of_channels(program, step) : 1);
   for (int number : step.outputs) count(number);
   for (const auto& weight : step.weights) {
     if (!weight) continue;

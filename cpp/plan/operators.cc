@@ -3,9 +3,9 @@
 // 4 with contiguous channels. -1 stands for an absent input.
 //
 //   conv            [x, residual, w, bias] -> [y] NHWC; weights [w OIHW, bias]. strides dilations pads(top left bottom
-//                   right) groups shuffle thresholded activation activation_alpha
+//                   right) groups places thresholded activation activation_alpha
 //                   activation_beta. A null weight is an input, packed at
-//                   each run. shuffle: conv reads the channels of x shuffled in so many groups
+//                   each run. places: the channels of x that conv reads, in order; none: all
 //   conv_transpose  the same; w is (C_in, C_out / groups, H, W)
 //   matmul          [a (.., M, K), b (.., K, N), bias (N), residual (.., M, N)] -> [y]; weights [b, bias]. trans_b (of
 //                   a weight) alpha activation.. Batch axes are broadcast by stride 0.

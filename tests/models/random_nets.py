@@ -175,6 +175,21 @@ def shuffle(net: RandomNet) -> None:
         net.apply("Reshape", [y, net.constant([0, c, h, w])], (n, c, h, w))
 
 
+def shuffle_units(net: RandomNet) -> None:
+    """ShuffleNet v2's units: half of a shuffle is convolved, half goes by."""
+    x, (n, c, h, w) = net.picture()
+    if c % 2 or c < 4:
+        return
+    for _ in range(int(net.random.integers(1, 4))):
+        split = net.apply("Reshape", [x, net.constant([n, 2, c // 2, h, w])], (n, 2, c // 2, h, w))
+        moved = net.apply("Transpose", [split], (n, c // 2, 2, h, w), perm=[0, 2, 1, 3, 4])
+        x = net.apply("Reshape", [moved, net.constant([n, c, h, w])], (n, c, h, w))
+        left = net.apply("Split", [x], (n, c // 2, h, w), (n, c - c // 2, h, w), axis=1)
+        right = net.normal(c // 2, c // 2, 1, 1, fan_in=c // 2)
+        right = net.apply("Conv", [left.replace("_0", "_1"), right], (n, c // 2, h, w))
+        x = net.apply("Concat", [left, right], (n, c, h, w), axis=1)
+
+
 def pixel_shuffle(net: RandomNet) -> None:
     x, (n, c, h, w) = net.picture()
     if c % 4 == 0 and h * w < 200:
@@ -255,5 +270,6 @@ def detector_head(net: RandomNet) -> None:
 
 STEPS = [
     *[conv] * 5, conv_transpose, *[pool] * 2, *[unary] * 3, *[binary] * 2, squeeze_excite, *[concat] * 3, split, cut,
-    shuffle, pixel_shuffle, resize, pad, *[normalize] * 2, classify, mean, softmax, attention, detector_head,
+    shuffle, shuffle_units, pixel_shuffle, resize, pad, *[normalize] * 2, classify, mean, softmax, attention,
+    detector_head,
 ]  # fmt: skip

@@ -57,7 +57,8 @@ def test_grouped_convolutions_are_told_of_the_order() -> None:
     before = graph.copy()
     absorb(graph)
     assert ops(graph) == ["Conv"] * 4
-    assert [node.attributes.get("shuffle") for node in graph.nodes] == [None, None, 3, 3]
+    order = np.arange(12).reshape(3, 4).T.reshape(-1).tolist()
+    assert [node.attributes.get("places") for node in graph.nodes] == [None, None, order, order]
     assert_same(before, graph)
 
 

@@ -139,7 +139,8 @@ def _conv(step: StepRecord, x: list[Array | None], y: list[Array]) -> tuple[Arra
         top, left = int(pads[0]), int(pads[1])
         result = wide[:, :, top : top + size[0], left : left + size[1]]
     else:
-        window = {name: a[name] for name in ("strides", "dilations", "pads", "shuffle") if name in a}
+        window = {name: a[name] for name in ("strides", "dilations", "pads") if name in a}
+        window |= {"places": a["places"]} if a.get("places") else {}
         result = _call("Conv", [x[0], w, bias], **window, group=a["groups"])[0]
     return (result if x[1] is None else result + x[1],)
 

@@ -88,12 +88,17 @@ def activation_attributes(activation: Activation | None) -> dict[str, Any]:
 
 
 def check(
-    c: dict[str, Any], transposed: bool = False, dynamic: bool = False, planar: bool = False, shuffle: int = 1
+    c: dict[str, Any],
+    transposed: bool = False,
+    dynamic: bool = False,
+    planar: bool = False,
+    places: list[int] | None = None,
 ) -> None:
     rng = np.random.default_rng(c["seed"])
     spare = 4 if transposed else 0  # so that the pads leave something of the output
     size = [n + spare for n in c["size"]]
-    x = rng.standard_normal((c["batch"], c["inputs"], *size)).astype(np.float32)
+    channels = c["inputs"] if places is None else max(places) + 1
+    x = rng.standard_normal((c["batch"], channels, *size)).astype(np.float32)
     if transposed:
         w = rng.standard_normal((c["inputs"], c["outputs"] // c["groups"], *c["kernel"])).astype(np.float32)
     else:
@@ -102,8 +107,8 @@ def check(
     op = "ConvTranspose" if transposed else "Conv"
     common = {name: list(c[name]) for name in ("strides", "dilations", "pads")}
     node = {**common, "group": c["groups"], "kernel_shape": list(c["kernel"])}
-    if shuffle != 1:
-        node["shuffle"] = shuffle
+    if places is not None:
+        node["places"] = places
     shape = oracle(op, [x, w, b], node, None).shape
     residual = rng.standard_normal(shape).astype(np.float32) if c["residual"] and not transposed else None
     arrays = [x, w, b] if residual is None else [x, w, b, residual]
@@ -114,7 +119,7 @@ def check(
     xi = net.input(x) if planar else net.image_input(x)
     ri = -1 if residual is None else net.image_input(residual)
     y = net.image(shape, pixel=shape[1] + c["gap"])
-    attributes = {**common, "groups": c["groups"], "shuffle": shuffle, **activation_attributes(c["activation"])}
+    attributes = {**common, "groups": c["groups"], "places": places or [], **activation_attributes(c["activation"])}
     step = "conv_transpose" if transposed else "conv"
     if dynamic:
         net.step(step, [xi, ri, net.input(w), net.input(b)], [y], [None, None], name="it", **attributes)
@@ -149,21 +154,38 @@ def test_conv_of_planar_channels(c: dict[str, Any]) -> None:
     check({**c, "groups": 1, "inputs": 1 + c["seed"] % 6}, planar=True)
 
 
-@given(convolutions(), st.booleans(), st.booleans())
+@given(convolutions(), st.booleans(), st.booleans(), st.data())
 @settings(max_examples=60, deadline=None)
-def test_conv_of_shuffled_channels(c: dict[str, Any], window: bool, planar: bool) -> None:
+def test_conv_of_channels_at_places(c: dict[str, Any], window: bool, planar: bool, data: st.DataObject) -> None:
     pointwise = {} if window else {"kernel": (1, 1), "strides": (1, 1), "dilations": (1, 1), "pads": (0, 0, 0, 0)}
-    divisors = [d for d in range(2, c["inputs"] + 1) if c["inputs"] % d == 0] or [1]
-    check({**c, **pointwise}, planar=planar, shuffle=divisors[c["seed"] % len(divisors)])
+    place = st.integers(0, c["inputs"] + data.draw(st.integers(0, 5)) - 1)
+    places = data.draw(
+        st.lists(place, min_size=c["inputs"], max_size=c["inputs"])
+        | st.permutations(range(c["inputs"]))
+        | st.integers(0, 3).map(lambda start: list(range(start, start + c["inputs"])))
+    )
+    check({**c, **pointwise}, planar=planar, places=places)
 
 
-def test_a_shuffle_in_groups_that_do_not_divide_the_channels() -> None:
+@pytest.mark.parametrize("places", [[0, 1, 6, 2], [3, -1, 0, 1], [0, 1, 2, 1 << 40]])
+def test_a_place_beyond_the_channels(places: list[int]) -> None:
     net = Net()
     y = net.image((1, 4, 3, 3))
-    net.conv(net.image_input(np.zeros((1, 6, 3, 3), np.float32)), y, np.zeros((4, 6, 1, 1), np.float32), shuffle=4)
+    net.conv(net.image_input(np.zeros((1, 6, 3, 3), np.float32)), y, np.zeros((4, 4, 1, 1), np.float32), places=places)
     net.output(y)
-    with pytest.raises(_core.CoreError, match="shuffle does not divide"):
+    with pytest.raises(_core.CoreError, match="a place is none of the input's channels"):
         net.prepare()
+
+
+def test_the_plan_tells_of_places() -> None:
+    net = Net()
+    x = np.zeros((1, 6, 3, 3), np.float32)
+    y = net.image((1, 8, 3, 3))
+    net.conv(net.image_input(x), y, np.ones((8, 3, 1, 1), np.float32), name="it", places=[5, 0, 2])
+    net.output(y)
+    (row,) = [row for row in net.prepare().report() if row["name"] == "it"]
+    assert row["algorithm"] == "pointwise" and row["why"].endswith("; reads 3 of 6 channels through places")
+    assert row["bytes"] == 4 * (3 * 9 + 8 * 9 + 24)
 
 
 @given(convolutions())

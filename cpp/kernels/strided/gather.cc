@@ -1,5 +1,6 @@
 // Gather, GatherElements and GatherND are one operation: y is walked together with the index that
 // each element's place in data depends on, and with the part of that place that it does not.
+#include <cstring>
 #include <string>
 
 #include "base/error.h"
@@ -22,6 +23,32 @@ TensorView still(const TensorView& y, DType dtype) {
   return v;
 }
 
+/// The places that a row of indices selects, kept for the rows after it that have the same: those
+/// of a picture whose channels are gathered, which are the innermost axis.
+class Places {
+ public:
+  /// False if an index is out of range.
+  bool find(const Coordinates& coordinates, const char* index, int64_t step, int64_t n) {
+    if (index == index_ && n == n_) return true;
+    index_ = nullptr;
+    for (int64_t i = 0; i < n; ++i) {
+      if (!coordinates.offset(index + i * step, &places_[i])) return false;
+    }
+    index_ = index;
+    n_ = n;
+    return true;
+  }
+
+  void gather(const char* data, char* y, int64_t y_step, int64_t n) const {
+    for (int64_t i = 0; i < n; ++i) std::memcpy(y + i * y_step, data + places_[i], 4);
+  }
+
+ private:
+  const char* index_ = nullptr;
+  int64_t n_ = 0;
+  int64_t places_[kRow];
+};
+
 class Gather : public Operation {
  public:
   /// data and indices have y's shape (see still()).
@@ -36,10 +63,19 @@ class Gather : public Operation {
 
   bool run(const Pointers& at, int64_t begin, int64_t end, void*) const override {
     bool inside = true;
+    Places places;
     rows_.for_each(begin, end, [&](const int64_t* offset, int64_t n) {
       const char* data = static_cast<const char*>(at.in[0]) + offset[0];
       const char* index = static_cast<const char*>(at.in[1]) + offset[1];
       char* y = static_cast<char*>(at.out[0]) + offset[2];
+      if (rows_.step[0] == 0 && size_ == 4 && n <= kRow) {
+        if (places.find(coordinates_, index, rows_.step[1], n)) {
+          places.gather(data, y, rows_.step[2], n);
+        } else {
+          inside = false;
+        }
+        return;
+      }
       const bool one_index = rows_.step[1] == 0;
       const int64_t run = one_index ? n : 1;
       for (int64_t i = 0; i < n; i += run) {

@@ -20,7 +20,7 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   query.batch = p.x.image.batch;
   query.in_height = p.x.image.height;
   query.in_width = p.x.image.width;
-  query.in_channels = p.x.image.channels;
+  query.in_channels = p.inputs();
   query.out_height = p.y.image.height;
   query.out_width = p.y.image.width;
   query.out_channels = p.y.image.channels;
@@ -30,7 +30,7 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
   query.planar = p.channel_stride != 1;
   query.uniform_pixels = query.planar || rows_join(p.x.image);  // its copy is dense
   query.input_bytes = query.planar ? dense_bytes(p.x.image) : p.x.extent_bytes();
-  query.shuffled = p.shuffle != 1;
+  query.placed = !p.places.empty();
   query.thresholded = p.thresholded;
   query.density = p.density;
   query.block_outputs = p.block_outputs;
@@ -40,9 +40,9 @@ ConvQuery query_of(const ConvProblem& p, bool constant_weights) {
 std::unique_ptr<Operator> make(const std::string& algorithm, const ConvQuery& query,
                                const ConvProblem& problem, const Filter& filter,
                                PrepareContext& context) {
-  const bool shuffled = problem.shuffle != 1;
-  if (algorithm == "direct" && !shuffled) return make_direct_convolution(problem, filter, context);
-  if (problem.channel_stride != 1 || (shuffled && algorithm != "pointwise")) {
+  const bool placed = !problem.places.empty();
+  if (algorithm == "direct" && !placed) return make_direct_convolution(problem, filter, context);
+  if (problem.channel_stride != 1 || (placed && algorithm != "pointwise")) {
     return make_interleaved_convolution(problem, context, [&](const ConvProblem& interleaved) {
       return make(algorithm, query, interleaved, filter, context);
     });
@@ -77,16 +77,31 @@ void read_input(const Step& step, Operand x, ConvProblem* p) {
   p->x = as_image(step, x);
 }
 
+// Places that are a run of x's channels are a view of x.
+void read_places(const Step& step, const std::vector<int64_t>& places, ConvProblem* p) {
+  Image<float>& x = p->x.image;
+  bool run = true;
+  for (size_t c = 0; c < places.size(); ++c) {
+    require(places[c] >= 0 && places[c] < x.channels, step, ErrorKind::shape,
+            "a place is none of the input's channels");
+    run = run && places[c] == places[0] + static_cast<int64_t>(c);
+  }
+  if (places.empty()) return;
+  if (!run) {
+    p->places.assign(places.begin(), places.end());
+    return;
+  }
+  p->x.offset_bytes += places[0] * p->channel_stride * static_cast<int64_t>(sizeof(float));
+  x.channels = static_cast<int64_t>(places.size());
+}
+
 void check(const Step& step, const ConvProblem& p, const int64_t (&oihw)[4]) {
   const auto need = [&](bool condition, const char* reason) {
     require(condition, step, ErrorKind::shape, reason);
   };
-  need(p.groups >= 1 && p.x.image.channels % p.groups == 0,
-       "groups do not divide the input's channels");
-  need(p.shuffle >= 1 && p.x.image.channels % p.shuffle == 0,
-       "a shuffle does not divide the input's channels");
+  need(p.groups >= 1 && p.inputs() % p.groups == 0, "groups do not divide the input's channels");
   need(oihw[0] % p.groups == 0, "groups do not divide the output's channels");
-  need(oihw[1] * p.groups == p.x.image.channels, "the weights do not have the input's channels");
+  need(oihw[1] * p.groups == p.inputs(), "the weights do not have the input's channels");
   need(oihw[0] == p.y.image.channels, "the weights do not have the output's channels");
   need(p.x.image.batch == p.y.image.batch, "input and output differ in batch");
 }
@@ -166,6 +181,10 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
   auto op = make(choice.algorithm, query, problem, filter, context);
   op->report().macs = problem.pixels() * problem.y.image.channels * problem.k();
   choice.tell(op->report());
+  if (query.placed) {
+    op->report().why += "; reads " + std::to_string(problem.inputs()) + " of " +
+                        std::to_string(problem.x.image.channels) + " channels through places";
+  }
   return op;
 }
 
@@ -178,8 +197,7 @@ std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
   problem.y = as_image(step, output(program, step, 0));
   problem.residual = as_image(step, input(program, step, 1, false));
   problem.groups = attributes.integer("groups", 1);
-  problem.shuffle = attributes.integer("shuffle", 1);
-  if (problem.shuffle == problem.x.image.channels) problem.shuffle = 1;  // moves nothing
+  read_places(step, attributes.integers("places", {}), &problem);
   problem.activation = attributes.activation();
   problem.thresholded = attributes.integer("thresholded", 0) != 0;
   problem.density = attributes.real("density", 1);

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/activation.h"
 #include "base/window.h"
@@ -50,20 +51,19 @@ struct ConvProblem {
   int64_t channel_stride = 1;  // of x; other than 1: only direct takes it as it is
   Window window;
   int64_t groups = 1;
-  int64_t shuffle = 1;  // input channel c stands at shuffled_place(c) of x; other than 1: only
-                        // pointwise takes it as it is
+  std::vector<int32_t> places;  // input channel c is channel places[c] of x; empty: channel c.
+                                // Only pointwise reads through them
   FloatSource bias;
   Activation activation;
   bool thresholded = false;  // a step function follows in the network
   double density = 1;        // share of the weights that are not zero
   int block_outputs = 0;     // of the blocks that the weights are stored in; 0: in none
 
-  int64_t group_inputs() const { return x.image.channels / groups; }
-  int64_t group_outputs() const { return y.image.channels / groups; }
-  /// The channel of x that channel c of a shuffle of x in so many groups is.
-  int64_t shuffled_place(int64_t c) const {
-    return c % shuffle * (x.image.channels / shuffle) + c / shuffle;
+  int64_t inputs() const {
+    return places.empty() ? x.image.channels : static_cast<int64_t>(places.size());
   }
+  int64_t group_inputs() const { return inputs() / groups; }
+  int64_t group_outputs() const { return y.image.channels / groups; }
   int64_t k() const { return window.taps() * group_inputs(); }
   int64_t pixels() const { return y.image.batch * y.image.height * y.image.width; }
 };
@@ -86,8 +86,8 @@ std::unique_ptr<Operator> make_mec_convolution(const ConvProblem& problem, const
 std::unique_ptr<Operator> make_direct_convolution(const ConvProblem& problem, const Filter& filter,
                                                   PrepareContext& context);
 
-/// Copies a planar or shuffled input at each run, for the convolution that `make` makes of the
-/// copy.
+/// Copies a planar input, or the channels that are read through places, at each run, for the
+/// convolution that `make` makes of the copy.
 using ConvolutionMaker = std::function<std::unique_ptr<Operator>(const ConvProblem& interleaved)>;
 std::unique_ptr<Operator> make_interleaved_convolution(const ConvProblem& problem,
                                                        PrepareContext& context,

@@ -45,16 +45,7 @@ struct ShiftedFill {
 
 gemm::LhsForm form_of(const ConvProblem& p, LhsSource source) {
   if (source == LhsSource::indirect) return gemm::LhsForm::offsets;
-  return p.shuffle == 1 ? gemm::LhsForm::strided : gemm::LhsForm::mapped;
-}
-
-// The places of the channels of x in the order in which the groups read them; none if that is
-// theirs.
-std::vector<int32_t> channel_places(const ConvProblem& p) {
-  std::vector<int32_t> places;
-  for (int64_t c = 0; p.shuffle != 1 && c < p.x.image.channels; ++c)
-    places.push_back(static_cast<int32_t>(p.shuffled_place(c)));
-  return places;
+  return p.places.empty() ? gemm::LhsForm::strided : gemm::LhsForm::mapped;
 }
 
 const gemm::Kernel& gemm_row(const ConvProblem& p, LhsSource source, FeatureMask features) {
@@ -73,7 +64,6 @@ class GemmConvolution final : public Operator {
         kernel_(gemm_row(problem, source, context.features())),
         lower_(source == LhsSource::im2col ? im2col::best_row(context.features()) : nullptr),
         filter_(kernel_, problem, filter, context),
-        places_(channel_places(problem)),
         pad_(align_up(p_.group_inputs() * kFloat)) {
     std::fill_n(pad_.as<float>(), p_.group_inputs(), 0.0f);
     const int64_t row_bytes = std::max<int64_t>(1, p_.k()) * kFloat;
@@ -187,7 +177,7 @@ class GemmConvolution final : public Operator {
     const ShiftedFill fill{lowering(context, part.group), first};
     switch (source_) {
       case LhsSource::pointwise:
-        if (!places_.empty()) return run_mapped(context, product, part, scratch);
+        if (!p_.places.empty()) return run_mapped(context, product, part, scratch);
         product.lhs = fill.lowering.input.pixel(part.run.image, part.run.row, 0);
         break;
       case LhsSource::indirect:
@@ -203,7 +193,7 @@ class GemmConvolution final : public Operator {
   void run_mapped(const RunContext& context, gemm::Product product, const Part& part,
                   char* scratch) const {
     product.lhs = p_.x.at<const float>(context).pixel(part.run.image, part.run.row, 0);
-    product.k_map = places_.data() + part.group * p_.group_inputs();
+    product.k_map = p_.places.data() + part.group * p_.group_inputs();
     gemm::run(product, blocking_, part.m_begin, part.m_end, part.n_begin, part.n_end, scratch);
   }
 
@@ -229,7 +219,6 @@ class GemmConvolution final : public Operator {
   const gemm::Kernel& kernel_;
   const im2col::Kernel* const lower_;  // im2col only
   const PackedFilter filter_;
-  const std::vector<int32_t> places_;  // of a shuffled input's channels
   const AlignedBuffer pad_;            // zeros: what padding holds
   int64_t lowered_rows_ = 0, gemm_scratch_ = 0;
   gemm::Blocking blocking_{};

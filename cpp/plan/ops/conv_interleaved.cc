@@ -1,12 +1,13 @@
-// A convolution of a planar or shuffled input by an algorithm that needs its channels side by side,
-// in order: the input is copied so at each run.
+// A convolution of a planar input, or of channels that are read through places, by an algorithm
+// that needs its channels side by side, in order: they are copied so at each run.
+#include "parallel/pool.h"
 #include "plan/ops/conv.h"
 #include "plan/ops/strided_operator.h"
 
 namespace fi::plan {
 namespace {
 
-// The input as (N, H, W, C), or (N, H, W, C / shuffle, shuffle).
+// The input as (N, H, W, C).
 Operand channels_last(const ConvProblem& p) {
   const Image<float>& x = p.x.image;
   Operand operand{p.x.buffer, p.x.offset_bytes, {}};
@@ -15,12 +16,6 @@ Operand channels_last(const ConvProblem& p) {
                   4,
                   {x.batch, x.height, x.width, x.channels},
                   {x.batch_stride, x.row_stride, x.pixel_stride, p.channel_stride}};
-  if (p.shuffle != 1) {
-    operand.view.rank = 5;
-    operand.view.shape[3] = x.channels / p.shuffle;
-    operand.view.shape[4] = p.shuffle;
-    operand.view.stride[4] = x.channels / p.shuffle * p.channel_stride;
-  }
   return operand;
 }
 
@@ -28,27 +23,55 @@ class InterleavedConvolution final : public Operator {
  public:
   InterleavedConvolution(const ConvProblem& problem, PrepareContext& context,
                          const ConvolutionMaker& make)
-      : input_(channels_last(problem), context) {
+      : x_(problem.x), channel_stride_(problem.channel_stride), places_(problem.places) {
     ConvProblem interleaved = problem;
     Image<float>& x = interleaved.x.image;
-    x.pixel_stride = x.channels;
+    x.channels = x.pixel_stride = problem.inputs();
     x.row_stride = x.width * x.pixel_stride;
     x.batch_stride = x.height * x.row_stride;
-    interleaved.x.buffer = input_.buffer();
+    if (places_.empty()) {
+      input_ = Contiguous(channels_last(problem), context);
+      buffer_ = input_.buffer();
+    } else {
+      buffer_ = context.workspace(x.batch * x.batch_stride * static_cast<int64_t>(sizeof(float)));
+    }
+    interleaved.x.buffer = buffer_;
     interleaved.x.offset_bytes = 0;
-    interleaved.channel_stride = interleaved.shuffle = 1;
+    interleaved.channel_stride = 1;
+    interleaved.places.clear();
     convolution_ = make(interleaved);
     report_ = convolution_->report();
   }
 
   void run(const RunContext& context, const RowRange& rows) const override {
-    input_.copy_at_run(context);
+    if (places_.empty()) {
+      input_.copy_at_run(context);
+    } else {
+      pick(context);
+    }
     convolution_->run(context, rows);
   }
   int64_t scratch_bytes() const override { return convolution_->scratch_bytes(); }
 
  private:
-  const Contiguous input_;
+  void pick(const RunContext& context) const {
+    const Image<const float> x = x_.at<const float>(context);
+    const int64_t count = static_cast<int64_t>(places_.size());
+    float* const picked = reinterpret_cast<float*>(context.buffers[buffer_]);
+    parallel_for(context.threads, x.batch * x.height, [&](int, int64_t line) {
+      const float* pixel = x.pixel(line / x.height, line % x.height, 0);
+      float* out = picked + line * x.width * count;
+      for (int64_t w = 0; w < x.width; ++w, pixel += x.pixel_stride, out += count) {
+        for (int64_t c = 0; c < count; ++c) out[c] = pixel[places_[c] * channel_stride_];
+      }
+    });
+  }
+
+  const ImageOperand x_;
+  const int64_t channel_stride_;
+  const std::vector<int32_t> places_;
+  Contiguous input_;  // where there are no places
+  int buffer_ = -1;
   std::unique_ptr<Operator> convolution_;
 };
 

@@ -49,8 +49,8 @@ class Node:
 
     Fused forms that passes make: Conv, ConvTranspose and Gemm may carry `activation`, and Conv a fourth input, the
     residual, which is added before the activation: y = activation(conv(x, w) + b + residual). Binary eltwise nodes
-    may carry `activation` too. A Conv's attribute `shuffle` says that it reads x with its channels shuffled in so many
-    groups: channel c of what it reads is channel c % shuffle * (C / shuffle) + c // shuffle of x.
+    may carry `activation` too. A Conv's attribute `places` says which channels of x it reads, in the order of
+    its weights: channel c of what it convolves is channel places[c] of x, which may have more.
     """
 
     op: str

@@ -16,6 +16,7 @@ from fastinfer.passes.fuse_sums import fuse_bias_of_matmul, fuse_residual
 from fastinfer.passes.layout import assign_layouts
 from fastinfer.passes.patterns import fuse_patterns
 from fastinfer.passes.planar import LayoutCosts
+from fastinfer.passes.selections import read_selections
 from fastinfer.passes.slices import eliminate_full_slices
 from fastinfer.passes.split_shuffle import split_before_join
 from fastinfer.passes.spread import spread_activations, spread_residuals
@@ -51,6 +52,8 @@ def specialize(graph: Graph, types: dict[str, TensorType], derived: DerivedWeigh
     fuse_activation(graph, types)
     spread_activations(graph, types)
     absorb_shuffles(graph, types, derived)
+    read_selections(graph, types, derived)
+    eliminate_dead_code(graph)
     split_before_join(graph, types)
     fold_gates(graph, types)
     fuse_residual(graph, types)

@@ -1,7 +1,7 @@
 """Channel shuffles: Reshape (N,C,H,W) -> (N,g,C/g,H,W), Transpose of g and C/g, Reshape back.
 
 Where everything that reads the shuffled value can read the channels in another order (its weights permuted instead, or
-a grouped convolution told of the order by its attribute `shuffle`), the three nodes go. Else it stays, two views and
+a grouped convolution told of the order by its attribute `places`), the three nodes go. Else it stays, two views and
 one copy; see split_shuffle.py for shuffles that are then cut in parts.
 """
 
@@ -95,26 +95,26 @@ def _absorb(
                 return False
             groups = int(attribute(node, "group"))
             if groups == 1:
-                edits.append(_permute(node, 1, 1, inverse, editor, derived, types))
+                edits.append(permute_weight(node, 1, 1, inverse, editor, derived, types))
                 continue
             bias = node.input(2)
             if groups != shuffle.channels or weight.shape[0] != groups:
-                if "shuffle" in node.attributes:
+                if "places" in node.attributes:
                     return False
-                edits.append(_tell(node, shuffle.groups))
+                edits.append(_tell(node, shuffle.order))
                 continue
             if bias and bias not in editor.graph.weights:
                 return False
-            edits.append(_permute(node, 1, 0, inverse, editor, derived, types))
+            edits.append(permute_weight(node, 1, 0, inverse, editor, derived, types))
             if bias:
-                edits.append(_permute(node, 2, 0, inverse, editor, derived, types))
+                edits.append(permute_weight(node, 2, 0, inverse, editor, derived, types))
         elif node.op in _ARITHMETIC and len(others) == 1 and node.inputs[others[0]] in editor.graph.weights:
             shape = types[node.inputs[others[0]]].shape
             axis = len(shape) - 3  # channels, of a shape that broadcasts with 4 axes
             if len(shape) > 4 or (node.op == "PRelu" and node.inputs[0] != name):
                 return False
             if axis >= 0 and shape[axis] != 1:
-                edits.append(_permute(node, others[0], axis, inverse, editor, derived, types))
+                edits.append(permute_weight(node, others[0], axis, inverse, editor, derived, types))
         elif node.op not in _CHANNELWISE or node.inputs[0] != name or any(node.outputs[1:]):
             return False
         if not _absorb(node.outputs[0], shuffle, editor, derived, types, edits):
@@ -122,12 +122,12 @@ def _absorb(
     return True
 
 
-def _tell(node: Node, groups: int) -> Callable[[], None]:
-    """Make the convolution shuffle what it reads."""
-    return lambda: node.attributes.update(shuffle=groups)
+def _tell(node: Node, order: Order) -> Callable[[], None]:
+    """Make the convolution read its channels in this order."""
+    return lambda: node.attributes.update(places=order.tolist())
 
 
-def _permute(
+def permute_weight(
     node: Node,
     i: int,
     axis: int,

@@ -41,7 +41,7 @@ def fold_gates(graph: Graph, types: dict[str, TensorType]) -> None:
 
 
 def _scalable(conv: Node, x: str, editor: Editor, types: Mapping[str, TensorType]) -> bool:
-    if conv.op != "Conv" or conv.inputs[0] != x or "shuffle" in conv.attributes:
+    if conv.op != "Conv" or conv.inputs[0] != x or "places" in conv.attributes:
         return False
     weights = editor.graph.weights.get(conv.inputs[1])
     if not isinstance(weights, DenseWeight) or weights.dtype is not DType.F32 or attribute(conv, "group") != 1:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from fastinfer.graph.derived import DerivedWeights
 from fastinfer.graph.dtype import DType
 from fastinfer.graph.ir import Graph, Node, TensorType
+from fastinfer.graph.operators import attribute
 from fastinfer.passes.planar import LayoutCosts, make_planar
 
 _SPATIAL = frozenset(
@@ -59,6 +60,10 @@ def _is_spatial(node: Node, types: Mapping[str, TensorType]) -> bool:
     return node.op in _SPATIAL and kind is not None and kind.dtype is DType.F32 and _is_picture(kind)
 
 
+def _picks_channels(node: Node, types: Mapping[str, TensorType]) -> bool:
+    return node.op == "Gather" and attribute(node, "axis") == 1 and len(types[node.inputs[1]].shape) == 1
+
+
 def _wanted(graph: Graph, types: Mapping[str, TensorType]) -> set[str]:
     """The values that a spatial operator reads, through operators that keep the layout."""
     wanted: set[str] = set()
@@ -76,7 +81,7 @@ def _layout(
     node: Node, name: str, types: Mapping[str, TensorType], layouts: dict[str, str], wanted: set[str], last: bool
 ) -> str:
     kind = types[name]
-    if not _is_picture(kind) or node.op in _PLAIN:
+    if not _is_picture(kind) or (node.op in _PLAIN and not _picks_channels(node, types)):
         return "plain"
     if _is_spatial(node, types):
         return "nhwc"

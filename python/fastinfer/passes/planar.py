@@ -95,7 +95,7 @@ def _work(
         if len(kind.shape) != 4 or kind.dtype is not DType.F32 or layouts.get(name) != "nhwc" or not prod(kind.shape):
             continue
         if node.op == "Conv":
-            if node.inputs[1] in graph.weights and node.attributes.get("shuffle", 1) == 1:
+            if node.inputs[1] in graph.weights and "places" not in node.attributes:
                 x, w = types[node.inputs[0]].shape, types[node.inputs[1]].shape
                 density = _density(node, graph, derived)
                 window, blocks = conv_window(node, x, w), _block_outputs(node, graph)

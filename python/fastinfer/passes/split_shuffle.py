@@ -26,7 +26,8 @@ def split_before_join(graph: Graph, types: dict[str, TensorType]) -> None:
         if shuffle is None or node.outputs[0] in editor.outputs:
             continue
         readers = editor.consumers(node.outputs[0])
-        parts = [_parts(reader, node.outputs[0], types, editor) for reader in readers]
+        parts = [parts_of(reader, node.outputs[0], types, editor) for reader in readers]
+        parts = [p and [o for o in p if editor.consumers(o[0]) or o[0] in editor.outputs] for p in parts]
         if not readers or any(part is None for part in parts):
             continue
         if any(start % shuffle.groups or size % shuffle.groups for part in parts for _, start, size in part or []):
@@ -41,7 +42,7 @@ def split_before_join(graph: Graph, types: dict[str, TensorType]) -> None:
     graph.nodes = [new for node in graph.nodes for new in made.get(id(node), [node])]
 
 
-def _parts(node: Node, name: str, types: dict[str, TensorType], editor: Editor) -> list[tuple[str, int, int]] | None:
+def parts_of(node: Node, name: str, types: dict[str, TensorType], editor: Editor) -> list[tuple[str, int, int]] | None:
     """(output, first channel, channels) of each output, if the node cuts channels and nothing else."""
     shape = types[name].shape
     if node.inputs[0] != name or node.inputs.count(name) != 1:

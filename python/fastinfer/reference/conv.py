@@ -22,10 +22,10 @@ _PLANES = (slice(None), slice(None))  # batch and channels
 @reference("Conv", widen=True)
 def conv(node: Node, x: Array, w: Array, bias: Array | None = None, residual: Array | None = None) -> tuple[Array, ...]:
     """x (N, C, spatial...), w (O, C / groups, kernel...): one matrix product a group over the gathered windows."""
+    if "places" in node.attributes:
+        x = x[:, node.attributes["places"]]
     window = conv_window(node, x.shape, w.shape)
     groups, spatial = groups_of(node), x.ndim - 2
-    if (shuffle := node.attributes.get("shuffle", 1)) != 1:
-        x = x.reshape(len(x), shuffle, -1, *x.shape[2:]).swapaxes(1, 2).reshape(x.shape)
     windows = windows_of(x, window, 0)  # N, C, size..., kernel...
     columns = windows.reshape(len(x), groups, -1, *windows.shape[2:])  # N, G, C/G, size..., kernel...
     order = (1, 0, *range(3, 3 + spatial), 2, *range(3 + spatial, 3 + 2 * spatial))

@@ -39,8 +39,9 @@ def conv(node: Node, context: Context) -> list[TensorType]:
     x, w = context.shape(0), context.shape(1)
     _check_ranks(context, x, w)
     groups = groups_of(node)
-    if x[1] != w[1] * groups:
-        raise context.shape_error(f"weight wants {w[1] * groups} input channels, x has {x[1]}", 1)
+    channels = len(node.attributes.get("places", range(x[1])))
+    if channels != w[1] * groups:
+        raise context.shape_error(f"weight wants {w[1] * groups} input channels, x has {channels}", 1)
     if w[0] % groups:
         raise context.shape_error(f"{w[0]} output channels do not divide into {groups} groups", 1)
     _check_bias(context, w[0])

@@ -52,7 +52,7 @@ def _conv(node: Node, builder: Builder) -> None:
         [w, bias],
         activation=node.activation,
         groups=groups_of(node),
-        shuffle=node.attributes.get("shuffle", 1),
+        places=node.attributes.get("places", []),
         thresholded=int(builder.thresholded),
         **window_attributes(window),
         **_of_layout(planar, 1.0 if w is None else builder.derived.density(w)),

@@ -93,6 +93,7 @@ void read_places(const Step& step, const std::vector<int64_t>& places, ConvProbl
   }
   p->x.offset_bytes += places[0] * p->channel_stride * static_cast<int64_t>(sizeof(float));
   x.channels = static_cast<int64_t>(places.size());
+  if (x.channels == 1) p->channel_stride = 1;  // one plane is an image
 }
 
 void check(const Step& step, const ConvProblem& p, const int64_t (&oihw)[4]) {

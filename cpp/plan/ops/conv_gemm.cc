@@ -219,7 +219,7 @@ class GemmConvolution final : public Operator {
   const gemm::Kernel& kernel_;
   const im2col::Kernel* const lower_;  // im2col only
   const PackedFilter filter_;
-  const AlignedBuffer pad_;            // zeros: what padding holds
+  const AlignedBuffer pad_;  // zeros: what padding holds
   int64_t lowered_rows_ = 0, gemm_scratch_ = 0;
   gemm::Blocking blocking_{};
   bool rows_join_ = false, images_join_ = false;

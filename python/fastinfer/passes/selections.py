@@ -182,7 +182,7 @@ class _Search:
         return list(groups.values())
 
     def graph_order(self, names: set[str]) -> list[str]:
-        return sorted(names, key=lambda name: self.order[name])
+        return sorted(names, key=lambda name: self.order.get(name, -1))  # inputs first
 
     def _width(self, name: str) -> int:
         return self.types[name].shape[1]

@@ -22,8 +22,8 @@ from fastinfer.passes.edit import Editor
 from fastinfer.passes.slices import add_ints
 from fastinfer.passes.split_shuffle import parts_of
 
-# A Concat may be so many times as wide as what a convolution reads of it: its pixels are then far apart, and it takes as
-# much more memory. ShuffleNet v2's are 9 times as wide.
+# A Concat may be so many times as wide as what a convolution reads of it: its pixels are then far apart, and it takes
+# as much more memory. ShuffleNet v2's are 9 times as wide.
 _WIDEST = 10
 _VIEWS = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose", "Identity", "Slice", "Split", "Expand"))
 

@@ -11,6 +11,7 @@
 #include "plan/arena.h"
 #include "plan/check.h"
 #include "plan/choose.h"
+#include "plan/in_place.h"
 #include "plan/operand.h"
 #include "plan/plan.h"
 
@@ -87,6 +88,7 @@ class PlanBuilder {
   std::shared_ptr<const Plan> build() {
     find_groups();
     find_lives();
+    owners_ = in_place_owners(plan_->program_, items_);
     check_activations();
     for (size_t i = 0; i < plan_->program_.steps.size(); ++i) prepare_step(i);
     context_.check_forced();
@@ -132,6 +134,7 @@ class PlanBuilder {
     for (const Group& group : plan_->program_.groups) {
       if (group.stripe_rows > 0) leave_out_outputs(group, &items);
     }
+    join(owners_, &items);
     check_limit(place(items));
   }
 
@@ -184,15 +187,16 @@ class PlanBuilder {
 
   void place_arena() {
     MemoryReport& memory = plan_->memory_;
+    for (const ArenaItem& item : items_) memory.unshared += align_up(item.bytes);
+    join(owners_, &items_);
     memory.arena = place(items_);
     memory.scratch = plan_->scratch_per_worker_ * plan_->threads_;
     check_limit(memory.arena + memory.scratch);
-    for (const ArenaItem& item : items_) memory.unshared += align_up(item.bytes);
     plan_->arena_offsets_.assign(items_.size(), -1);
     for (size_t i = 0; i < items_.size(); ++i) {
       const bool workspace = i >= plan_->program_.buffers.size();
       if (workspace || plan_->program_.buffers[i].kind == BufferKind::arena) {
-        plan_->arena_offsets_[i] = items_[i].offset;
+        plan_->arena_offsets_[i] = items_[workspace ? i : owners_[i]].offset;
       }
     }
   }
@@ -241,6 +245,7 @@ class PlanBuilder {
   std::shared_ptr<Plan> plan_;
   PrepareContext context_;
   std::vector<ArenaItem> items_;  // by buffer number, then workspaces
+  std::vector<int> owners_;       // see in_place_owners
   std::set<int> shared_;          // groups whose steps have workspaces, which bands would share
 };
 

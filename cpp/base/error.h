@@ -7,7 +7,17 @@
 
 namespace fi {
 
-enum class ErrorKind { shape, dtype, attribute, unsupported, memory, isa, value, internal };
+enum class ErrorKind {
+  shape,
+  dtype,
+  attribute,
+  unsupported,
+  memory,
+  isa,
+  value,
+  argument,
+  internal
+};
 
 const char* name_of(ErrorKind kind);
 

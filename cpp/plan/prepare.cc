@@ -46,11 +46,13 @@ Wish PrepareContext::forced(const Step& step) const {
 
 void PrepareContext::check_forced() const {
   for (const auto& [step, algorithm] : options_.algorithms) {
+    const std::string node = step == "*" ? "" : step;
     if (!is_algorithm(algorithm)) {
-      throw Error(ErrorKind::value, step, "", "there is no algorithm " + algorithm);
+      throw Error(ErrorKind::argument, node, "",
+                  "there is no algorithm " + algorithm + "; there are " + algorithm_names());
     }
     if (applied_.count(algorithm) == 0) {
-      throw Error(ErrorKind::value, step, "", "algorithm " + algorithm + " applies nowhere");
+      throw Error(ErrorKind::argument, node, "", "algorithm " + algorithm + " applies nowhere");
     }
   }
 }

@@ -58,11 +58,8 @@ def compress(
         bias_bits=bias_bits,
         scope=scope,
     )
-    try:
-        fastinfer.save(small, out)
-        before, after = model.stat().st_size, out.stat().st_size
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error}") from error
+    fastinfer.save(small, out)
+    before, after = model.stat().st_size, out.stat().st_size
     rows = sizes(small.graph)
     dense, stored = (sum(getattr(row, stage) for row in rows) for stage in ("dense", "entropy_coded"))
     if as_json:

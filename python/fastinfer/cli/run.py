@@ -11,7 +11,7 @@ import typer
 
 import fastinfer
 from fastinfer.cli import common
-from fastinfer.errors import InputError
+from fastinfer.errors import FileWriteError
 from fastinfer.plan.report import Cells, show
 
 
@@ -80,4 +80,4 @@ def _save(path: Path, answers: dict[str, common.Array]) -> None:
             np.savez(file, **answers)  # type: ignore[arg-type]
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error}") from error
+        raise FileWriteError(f"cannot be written: {error.strerror or error}", file=str(path)) from error

@@ -82,6 +82,8 @@ def deep_compression(
 def _calls(model: Model, calibration: Iterable[object]) -> list[dict[str, Array]]:
     """Arrays by name for each call."""
     declared = model.graph.inputs
+    if not isinstance(calibration, Iterable):
+        raise ArgumentError(f"calibration is a list of the model's inputs, not {type(calibration).__name__}")
     named = [name_arguments((call,), {}, declared) for call in calibration]
     if not named:
         raise ArgumentError("calibration has no inputs")

@@ -87,6 +87,17 @@ def test_lines_are_as_wide_as_they_need(tmp_path: Path) -> None:
     )
 
 
+def test_a_warning_is_one_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTINFER_CACHE", str(tmp_path))
+    tune = ("run", MODEL, "--tune", "--threads", 1)
+    call(*tune)
+    (picks,) = tmp_path.glob("tuning/*.json")
+    picks.write_text("no JSON")
+    (line,) = (line for line in call(*tune).splitlines() if "Warning" in line)
+    assert line.startswith(f"TuningCacheWarning: {picks} is ignored")
+    assert json.loads(picks.read_text())["plans"]
+
+
 def test_json_has_no_number_that_json_does_not_know(tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.full((1, 1, 28, 28), np.nan, np.float32))
     text = call("run", MODEL, "--input", f"image={tmp_path / 'x.npy'}", "--json")

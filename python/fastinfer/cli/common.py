@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,19 +45,30 @@ _WIDEST = 1000  # characters of a table's line
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Prints a fastinfer error as one line on standard error and ends with exit code 1."""
+    """Prints a fastinfer error as one line on standard error and ends with exit code 1; a warning as one line, once."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except FastinferError as error:
-            Console(stderr=True).print(
-                f"[bold red]{type(error).__name__}[/]:", escape(str(error)), highlight=False, soft_wrap=True
-            )
-            raise typer.Exit(1) from error
+        warned: set[str] = set()
+
+        def show(message: Warning | str, category: type[Warning], *_place: object) -> None:
+            if str(message) not in warned:
+                warned.add(str(message))
+                _complain("yellow", category.__name__, str(message))
+
+        with warnings.catch_warnings():
+            warnings.showwarning = show  # type: ignore[assignment]
+            try:
+                return command(*args, **kwargs)
+            except FastinferError as error:
+                _complain("bold red", type(error).__name__, str(error))
+                raise typer.Exit(1) from error
 
     return wrapped
+
+
+def _complain(style: str, kind: str, reason: str) -> None:
+    Console(stderr=True).print(f"[{style}]{kind}[/]:", escape(reason), highlight=False, soft_wrap=True)
 
 
 def print_json(value: Any) -> None:

@@ -98,15 +98,16 @@ def print_table(cells: Cells, title: str | None = None, caption: str | None = No
 
 @contextmanager
 def progress(task: str, total: int, quiet: bool = False) -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error; the yielded function advances it by one."""
+    """A progress bar on standard error, if that is a terminal; the yielded function advances it by one."""
+    terminal = Console(stderr=True)
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=terminal,
         transient=True,
-        disable=quiet,
+        disable=quiet or not terminal.is_terminal,
     )
     with bar:
         number = bar.add_task(task, total=total)

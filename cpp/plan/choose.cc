@@ -213,4 +213,10 @@ bool is_algorithm(const std::string& name) {
                      [&](const char* known) { return name == known; });
 }
 
+std::string algorithm_names() {
+  std::string names;
+  for (const char* name : kAlgorithms) names += (names.empty() ? "" : ", ") + std::string(name);
+  return names;
+}
+
 }  // namespace fi::plan

@@ -236,7 +236,8 @@ def test_forced_algorithm_must_exist_and_apply() -> None:
     net.output(y)
     with pytest.raises(_core.CoreError, match="there is no algorithm quantum") as error:
         net.prepare(algorithms={"*": "quantum"})
-    assert error.value.kind == "value"
+    assert (error.value.kind, error.value.node) == ("argument", "")
+    assert "winograd_f43" in error.value.reason
     with pytest.raises(_core.CoreError, match="depthwise applies nowhere"):
         net.prepare(algorithms={"*": "depthwise"})
     report = {row["name"]: row for row in net.prepare(algorithms={"*": "im2col"}).report()}

@@ -153,7 +153,7 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
   const ConvQuery query = query_of(problem, filter.weight != nullptr);
   std::vector<Candidate> candidates = conv_candidates(query, machine_of(context.features()));
   if (context.weights() == WeightPolicy::compressed && filter.weight &&
-      filter.weight->form != WeightForm::dense) {
+      (filter.weight->form != WeightForm::dense || filter.weight->dtype != DType::f32)) {
     for (Candidate& c : candidates) {
       const bool transforms =
           c.algorithm.rfind("winograd", 0) == 0 || c.algorithm.rfind("fft", 0) == 0;

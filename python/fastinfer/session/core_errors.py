@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from fastinfer import _core
 from fastinfer.errors import (
+    ArgumentError,
     AttributeValueError,
     DTypeError,
     FastinferError,
@@ -25,6 +26,7 @@ _CLASSES: dict[str, type[FastinferError]] = {
     "memory": MemoryLimitError,
     "isa": IsaError,
     "value": GraphError,
+    "argument": ArgumentError,
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ from fastinfer.session.tuning import Tuner, Wishes
 
 PLANS_KEPT = 16  # stages of one model; the least recently used goes
 TUNING_CACHE = 1 << 30  # bytes of packed weights kept for the next candidates while timing
-WEIGHT_CACHE = 1 << 36  # bytes of packed weights that one model's plans share
+# Bytes of packed weights that one model's plans share: at least so many, and so many times its weights as f32, so that
+# a plan's own (f63 makes seven times as many of a 3x3 filter) never push one another out.
+WEIGHT_CACHE, WEIGHT_CACHE_TIMES = 1 << 28, 16
 
 
 @dataclass(slots=True)
@@ -59,7 +62,8 @@ class Engine:
         self.source = source
         self.options = options
         self._binder = Binder(graph, options.memory_limit, CoreLayoutCosts(options))
-        self.cache = cache or _core.WeightCache(WEIGHT_CACHE)
+        dense = sum(4 * prod(weight.shape) for weight in graph.weights.values())
+        self.cache = cache or _core.WeightCache(max(WEIGHT_CACHE, WEIGHT_CACHE_TIMES * dense))
         self._plans: OrderedDict[Any, PreparedStage] = OrderedDict()
         self._feeds: dict[int, frozenset[str]] = {}  # by a stage's first node: arrays whose elements are in its key
         self._slow: list[PlanRow] = []

@@ -42,9 +42,7 @@ class Form:
 
 _ROWS = {"row_ptr": ("u32",), "col_idx": ("u16", "u32"), "values": ("f32",)}
 FORMS: dict[str, Form] = {
-    "codebook": Form(
-        CodebookWeight, {"codebook": ("f32",), "codes": ("u8",)}, ("code_bits",), {"codes": "code_bits"}
-    ),
+    "codebook": Form(CodebookWeight, {"codebook": ("f32",), "codes": ("u8",)}, ("code_bits",), {"codes": "code_bits"}),
     "sparse_codebook": Form(
         SparseCodebookWeight,
         {"codebook": ("f32",), "codes": ("u8",), "gaps": ("u8",)},

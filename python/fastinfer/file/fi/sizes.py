@@ -45,7 +45,5 @@ def sizes(graph: Graph) -> list[Sizes]:
         count, nonzeros = math.prod(weight.shape), int(np.count_nonzero(array))
         stored = stored_bytes(name, weight)
         width = array.itemsize
-        found.append(
-            Sizes(name, weight.form, count, nonzeros, width * count, width * nonzeros, weight.nbytes, stored)
-        )
+        found.append(Sizes(name, weight.form, count, nonzeros, width * count, width * nonzeros, weight.nbytes, stored))
     return found

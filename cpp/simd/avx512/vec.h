@@ -101,7 +101,12 @@ FI_INLINE s32v load_u8(const uint8_t* p) {
 FI_INLINE s32v load_s8(const int8_t* p) {
   return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
-FI_INLINE s32v load_s32(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+/// The empty statement keeps it in a register: gcc would load it again for every shift of it.
+FI_INLINE s32v load_s32(const int32_t* p) {
+  __m512i v = _mm512_loadu_si512(p);
+  asm("" : "+v"(v));
+  return {v};
+}
 
 /// Lanes where a & b has a bit set.
 FI_INLINE maskv any_bits(s32v a, s32v b) { return {_mm512_test_epi32_mask(a.v, b.v)}; }

@@ -30,13 +30,20 @@ _CLASSES: dict[str, type[FastinferError]] = {
 }
 
 
+def translated(error: _core.CoreError | MemoryError, file: str | None) -> FastinferError:
+    """The FastinferError of an error of the core's, which names the file too."""
+    if isinstance(error, MemoryError):
+        return MemoryLimitError("out of memory", file=file)
+    cls = _CLASSES.get(error.kind, FastinferError)
+    return cls(error.reason, file=file, node=error.node or None, tensor=error.tensor or None)
+
+
 @contextmanager
 def core_errors(file: str | None = None) -> Iterator[None]:
     """Turn _core.CoreError into a FastinferError that names the file too; MemoryError into MemoryLimitError."""
     try:
         yield
     except _core.CoreError as error:
-        cls = _CLASSES.get(error.kind, FastinferError)
-        raise cls(error.reason, file=file, node=error.node or None, tensor=error.tensor or None) from None
+        raise translated(error, file) from None
     except MemoryError as error:
-        raise MemoryLimitError("out of memory", file=file) from error
+        raise translated(error, file) from error

@@ -205,12 +205,13 @@ void for_each_stripe(const StripePlan& plan, int64_t band, Visit&& visit) {
   }
 }
 
-// The first row of a window that a step has yet to read.
+// The first row of a window that a step has yet to read, or to make: some are made that none reads.
 int64_t first_needed(const StripePlan& plan, int window, const std::vector<int64_t>& done) {
   int64_t first = INT64_MAX;
-  for (const StripePlan::Step& producer : plan.steps) {
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const StripePlan::Step& producer = plan.steps[i];
     if (producer.window != window) continue;
-    first = std::min(first, producer.height);
+    first = std::min(first, done[i]);
     for (const StripePlan::Use& use : producer.uses) {
       const int64_t next = done[use.consumer];
       const StripePlan::Step& consumer = plan.steps[use.consumer];

@@ -153,9 +153,10 @@ FI_INLINE void run_phase(const Convolution& convolution, Patch& patch, int64_t n
     } else {
       run_patch<S, true>(patch, finish, channels.begin, channels.end);
     }
-    if (is_curve(convolution.activation.kind)) {
-      activate_pixels(convolution.activation, channels.end - channels.begin, patch.outputs,
-                      patch.y + channels.begin, patch.y_step);
+    const RowMean mean = mean_of_row(convolution, n, oy, ox, 1);
+    if (mean.row || is_curve(convolution.activation.kind)) {
+      finish_pixels(convolution.activation, channels.begin, channels.end, patch.outputs, patch.y,
+                    patch.y_step, mean, 0);
     }
   }
   patch.x = first_row;

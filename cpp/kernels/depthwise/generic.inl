@@ -89,7 +89,7 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy,
     }
   }
   const Image<float>& output = convolution.output;
-  const RowMean mean = mean_of_row(convolution, n, oy, 0, 1);
+  const RowMean mean = mean_of_row(convolution, n, oy, 1);
   if (mean.row || is_curve(convolution.activation.kind)) {
     finish_pixels(convolution.activation, 0, output.channels, output.width, output.pixel(n, oy, 0),
                   output.pixel_stride, mean, 0);

@@ -44,6 +44,7 @@ struct Tile {
   const float* residual;
   int64_t residual_row_step, residual_step;
   RowMean mean;
+  bool sums;  // whether registers hold what the mean is of: not before a curve
 };
 
 template <int K>
@@ -139,7 +140,7 @@ FI_INLINE void run_lines_vector(const Tile& tile, const Finish& finish, int64_t 
     finish(sum[l], residual, hold_scalar(tile.residual_step), outputs, lanes);
     store_pixels(sum[l], tile.y + l * tile.y_row_step + c, hold_scalar(tile.y_step), outputs,
                  lanes);
-    if (tile.mean.row) tile.mean.add_pixels(sum[l], outputs, l, c, lanes);
+    if (tile.sums) tile.mean.add_pixels(sum[l], outputs, l, c, lanes);
     if (residual) residual += tile.residual_row_step;
   }
 }
@@ -186,8 +187,7 @@ FI_INLINE void run_lines_phase(const Convolution& convolution, const Lines& line
     tile.y = output.pixel(lines.n, lines.oy, ox);
     tile.residual =
         convolution.residual.data ? convolution.residual.pixel(lines.n, lines.oy, ox) : nullptr;
-    const RowMean mean = mean_of_row(convolution, lines.n, lines.oy, ox, lines.row_phases);
-    tile.mean = curve ? RowMean{} : mean;
+    tile.mean.begins = ox == 0;
     if (rest >= kWide && (tile.columns & inner) == inner) {
       run_tile<K, S, L, false>(tile, finish, lines.channels.begin, lines.channels.end);
     } else {
@@ -195,7 +195,7 @@ FI_INLINE void run_lines_phase(const Convolution& convolution, const Lines& line
     }
     for (int l = 0; l < L && curve; ++l) {
       finish_pixels(convolution.activation, lines.channels.begin, lines.channels.end, tile.outputs,
-                    tile.y + l * tile.y_row_step, tile.y_step, mean, l);
+                    tile.y + l * tile.y_row_step, tile.y_step, tile.mean, l);
     }
   }
 }
@@ -219,6 +219,8 @@ FI_INLINE void run_some_lines(const Convolution& convolution, const Lines& lines
   tile.y_step = convolution.output.pixel_stride * lines.phases;
   tile.residual_row_step = convolution.residual.row_stride * lines.row_phases;
   tile.residual_step = convolution.residual.pixel_stride * lines.phases;
+  tile.mean = mean_of_row(convolution, lines.n, lines.oy, lines.row_phases);
+  tile.sums = tile.mean.row && !is_curve(convolution.activation.kind);
   for (int64_t phase = 0; phase < lines.phases && phase < convolution.output.width; ++phase)
     run_lines_phase<K, S, L>(convolution, lines, phase, tile, finish);
 }

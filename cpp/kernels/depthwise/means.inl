@@ -36,12 +36,13 @@ struct RowMean {
   }
 };
 
-/// For a tile whose first pixel is (n, oy, ox), of every row_phases-th line.
-FI_INLINE RowMean mean_of_row(const Convolution& convolution, int64_t n, int64_t oy, int64_t ox,
+/// For tiles whose first line is (n, oy), of every row_phases-th line.
+FI_INLINE RowMean mean_of_row(const Convolution& convolution, int64_t n, int64_t oy,
                               int64_t row_phases) {
   const Image<float>& means = convolution.means;
-  return {means.data ? means.pixel(n, oy, 0) : nullptr, means.row_stride * row_phases,
-          1.0f / static_cast<float>(convolution.output.width), ox == 0};
+  if (!means.data) return {};
+  return {means.pixel(n, oy, 0), means.row_stride * row_phases,
+          1.0f / static_cast<float>(convolution.output.width), true};
 }
 
 /// What is left to do with channels [begin, end) of pixels just written: activations that are

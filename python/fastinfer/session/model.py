@@ -169,7 +169,7 @@ class Model:
 
     def _named(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
         try:
-            return self._named(args, kwargs)
+            return name_arguments(args, kwargs, self._declared)
         except FastinferError as error:
             raise error.located(file=self._file.source.path) from None
 

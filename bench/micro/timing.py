@@ -5,10 +5,11 @@ from __future__ import annotations
 import statistics
 import sys
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from layers import LAYER, Layer, Product
+from layers import LAYER, TWIN, Convolution, Layer, Product
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 import fastinfer
@@ -16,7 +17,8 @@ from cores import on_cores
 from fastinfer import _core
 
 SLICE = 0.01  # seconds for which a peak loop runs in each round
-OTHER = np.ones(2 << 20, np.float32)
+OTHER = np.ones(2 << 20, np.float32)  # 8 MiB: more than any L2
+FAR = Product(4096, 4096)  # 64 MiB of weights: more than what L3 holds
 
 
 class Runner:
@@ -31,7 +33,7 @@ class Runner:
         isa: str | None = None,
         model: bytes | None = None,
     ) -> None:
-        wanted = None if algorithm is None else {LAYER: algorithm}
+        wanted = None if algorithm is None else {LAYER: algorithm, TWIN: algorithm}
         x = layer.x()
         self.model = fastinfer.load(model or layer.model(), threads=threads, algorithm=wanted, isa=isa)
         rows = self.model.plan().rows
@@ -62,12 +64,38 @@ class Runner:
         return float(on_cores(self.plan.threads, profile)[:, self.step].min())
 
 
+@cache
+def _far(threads: int) -> Runner:
+    return Runner(FAR, threads)
+
+
+class NetworkRunner(Runner):
+    """A layer as in a network of many: a large fully connected layer has driven all from the caches, then a twin with
+    weights of its own runs on the same input. So input, output and scratch come from caches, weights from memory."""
+
+    def __init__(
+        self,
+        layer: Convolution,
+        threads: int = 1,
+        algorithm: str | None = None,
+        isa: str | None = None,
+        model: bytes | None = None,
+    ) -> None:
+        super().__init__(layer, threads, algorithm, isa, model or layer.model(twin=True))
+        self.far = _far(threads)
+
+    def cold(self) -> float:
+        self.far.seconds()
+        _core._pool_seconds(self.plan.threads, 3, meet=True)
+        return self.seconds()
+
+
 def by_turns(runners: Mapping[str, Runner], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each round, cold."""
+    """Seconds of each round, cold; of several threads, on as many cores."""
     times: dict[str, list[float]] = {name: [] for name in runners}
     for _ in range(rounds):
         for name, runner in runners.items():
-            times[name].append(runner.cold())
+            times[name].append(on_cores(runner.plan.threads, runner.cold))
     return times
 
 

@@ -176,9 +176,10 @@ int64_t rows_needed(const StripePlan& plan, int i, const std::vector<int64_t>& d
     const int64_t from = done[use.consumer], to = need[use.consumer];
     if (to <= from) continue;
     const int64_t end = use.halo ? plan.steps[use.consumer].op->input_rows(from, to).second : to;
-    rows = std::max(rows, std::min(end, step.height));
+    rows = std::max(rows, end);
   }
-  return rows;
+  const int64_t unit = step.op->row_unit();
+  return std::min((rows + unit - 1) / unit * unit, step.height);
 }
 
 // The rows at which a band starts: of the last step its own first one, of the others the first that

@@ -85,6 +85,7 @@ class WinogradConvolution final : public Operator {
                        std::min((end + m - 1) / m * m, p_.y.image.height));
   }
   bool striped() const override { return true; }
+  int64_t row_unit() const override { return layer_.kernel->m; }
   int64_t scratch_bytes() const override {
     return static_cast<int64_t>(winograd::scratch_bytes(layer_));
   }

@@ -145,7 +145,8 @@ def test_conv(c: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("algorithm", ["winograd_f23", "winograd_f43", "winograd_f63", "fft"])
 @pytest.mark.parametrize(
-    ("size", "inputs", "outputs"), [((7, 9), 20, 50), ((26, 22), 136, 130), ((61, 58), 3, 17), ((3, 70), 136, 70)]
+    ("size", "inputs", "outputs"),
+    [((7, 9), 1, 1), ((7, 9), 20, 50), ((26, 22), 136, 130), ((61, 58), 3, 17), ((3, 70), 136, 70)],
 )
 def test_threads_do_not_change_transformed_tiles(
     algorithm: str, size: tuple[int, int], inputs: int, outputs: int

@@ -80,7 +80,7 @@ class FftConvolution final : public Operator {
     convolution.rows = rows;
     const int64_t tiles = fft::grid_of(convolution, layer_.kernel->t).count();
     if (tiles == 0 || layer_.shape.outputs == 0) return;
-    if (layer_.shape.groups == 1 &&
+    if (layer_.shape.groups == 1 && !layer_.shape.depthwise() &&
         share_blocks(context.threads, tiles, layer_.block_tiles, kLeastTiles, packed_->bytes()))
       return run_together(context, convolution, tiles);
     const Grid grid = divide(tiles, context.threads);

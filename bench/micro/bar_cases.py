@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from layers import Convolution, convolutions, counted, products
-from timing import Runner, bandwidth, by_turns, fma_peak, paired, read_share
+from timing import Runner, bandwidth, by_turns, fma_peak, paired, read_share, two_cores
 
 from fastinfer import _core
 
@@ -143,7 +143,11 @@ def avx2() -> Iterator[Case]:
 def threads() -> Iterator[Case]:
     layers = dict.fromkeys(layer for net in convolutions().values() for layer in net if layer.macs > LARGE)
     for layer in layers:
-        yield Case(str(layer), lambda layer=layer: paired(Runner(layer, 1).fastest, Runner(layer, 2).fastest, 5))
+        yield Case(str(layer), lambda layer=layer: scaling(layer))
+
+
+def scaling(layer: Convolution) -> float:
+    return paired(Runner(layer, 1).fastest, Runner(layer, 2).fastest, 5, two_cores)
 
 
 def fork_join() -> Iterator[Case]:

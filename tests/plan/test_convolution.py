@@ -143,6 +143,31 @@ def test_conv(c: dict[str, Any]) -> None:
     check(c)
 
 
+@pytest.mark.parametrize("algorithm", ["winograd_f23", "winograd_f43", "winograd_f63", "fft"])
+@pytest.mark.parametrize(
+    ("size", "inputs", "outputs"),
+    [((7, 9), 1, 1), ((7, 9), 20, 50), ((26, 22), 136, 130), ((61, 58), 3, 17), ((3, 70), 136, 70)],
+)
+def test_threads_do_not_change_transformed_tiles(
+    algorithm: str, size: tuple[int, int], inputs: int, outputs: int
+) -> None:
+    """Threads share blocks of tiles, or have blocks of their own: as weights and tiles are many or few."""
+    rng = np.random.default_rng(0)
+    kernel = 5 if algorithm == "fft" else 3
+    x = rng.standard_normal((2, inputs, *size)).astype(np.float32)
+    w = rng.standard_normal((outputs, inputs, kernel, kernel)).astype(np.float32)
+    residual = rng.standard_normal((2, outputs, *size)).astype(np.float32)
+    net = Net()
+    y = net.image((2, outputs, *size))
+    b = rng.standard_normal(outputs).astype(np.float32)
+    net.conv(net.image_input(x), y, w, b, net.image_input(residual), name="it", pads=[kernel // 2] * 4)
+    net.output(y)
+    (wanted,) = net.run(algorithms={"it": algorithm})
+    for threads in (2, 3, 5):
+        (found,) = net.run(algorithms={"it": algorithm}, threads=threads)
+        assert np.array_equal(found, wanted), threads
+
+
 @given(convolutions())
 @settings(max_examples=60, deadline=None)
 def test_conv_of_planar_channels(c: dict[str, Any]) -> None:

@@ -78,8 +78,8 @@ FI_INLINE const float* multiply(Accumulators<M, V>& acc, Narrow<M, T>& narrow,
   for (; p + kQuad <= k; p += kQuad) {
 #pragma GCC unroll 8
     for (int r = 0; r < kVectors; ++r) {
-      quads[r] = load_repeated_quads<T>(
-          [&](int i) FI_INLINE_LAMBDA { return a[r * kRows + i] + p; });
+      quads[r] =
+          load_repeated_quads<T>([&](int i) FI_INLINE_LAMBDA { return a[r * kRows + i] + p; });
     }
     prefetch_l2(ahead.next += 2 * ahead.step);
     multiply_step<0>(acc, narrow, quads, a, p, rhs);
@@ -93,8 +93,8 @@ FI_INLINE const float* multiply(Accumulators<M, V>& acc, Narrow<M, T>& narrow,
   for (; p < k; ++p, rhs += nr) {
 #pragma GCC unroll 8
     for (int r = 0; r < kVectors; ++r) {
-      quads[r] = splat_quads(
-          [&](int q) FI_INLINE_LAMBDA { return a[r * kRows + q * kQuad / T] + p; });
+      quads[r] =
+          splat_quads([&](int q) FI_INLINE_LAMBDA { return a[r * kRows + q * kQuad / T] + p; });
     }
     multiply_step<0>(acc, narrow, quads, a, p, rhs);
   }

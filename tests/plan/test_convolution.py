@@ -168,6 +168,23 @@ def test_threads_do_not_change_transformed_tiles(
         assert np.array_equal(found, wanted), threads
 
 
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("size", [(7, 7), (1, 3), (1, 1)])
+def test_threads_do_not_change_shared_columns(groups: int, size: tuple[int, int]) -> None:
+    """More weights than a core keeps and few rows: panels that are left over are cut by rows, where there are rows."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1, 64 * groups, *size)).astype(np.float32)
+    w = rng.standard_normal((520, 64, 3, 3)).astype(np.float32)
+    net = Net()
+    y = net.image((1, 520, *size))
+    net.conv(net.image_input(x), y, w, name="it", pads=[1] * 4, groups=groups)
+    net.output(y)
+    (wanted,) = net.run(algorithms={"it": "indirect"})
+    for threads in (2, 3, 4, 5):
+        (found,) = net.run(algorithms={"it": "indirect"}, threads=threads)
+        assert np.array_equal(found, wanted), threads
+
+
 @given(convolutions())
 @settings(max_examples=60, deadline=None)
 def test_conv_of_planar_channels(c: dict[str, Any]) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from layers import LAYER, TWIN, Convolution, Layer, Product
+from layers import LAYER, TWIN, Convolution, Floats, Layer, Product
 
 sys.path.append(str(Path(__file__).resolve().parent.parent))
 import fastinfer
@@ -19,6 +19,16 @@ from fastinfer import _core
 SLICE = 0.01  # seconds for which a peak loop runs in each round
 OTHER = np.ones(2 << 20, np.float32)  # 8 MiB: more than any L2
 FAR = Product(4096, 4096)  # 64 MiB of weights: more than what L3 holds
+
+
+def _aligned(x: Floats) -> Floats:
+    """A copy that starts at a cache line, as tensors in an arena do: NumPy's start at any 16 bytes, and a layer that
+    reads its input in place takes up to 1.7 times as long where every vector straddles two lines."""
+    room = np.empty(x.size + 16, np.float32)
+    start = -room.ctypes.data // 4 % 16
+    copy = room[start : start + x.size].reshape(x.shape)
+    copy[:] = x
+    return copy
 
 
 class Runner:
@@ -34,7 +44,7 @@ class Runner:
         model: bytes | None = None,
     ) -> None:
         wanted = None if algorithm is None else {LAYER: algorithm, TWIN: algorithm}
-        x = layer.x()
+        x = _aligned(layer.x())
         self.model = fastinfer.load(model or layer.model(), threads=threads, algorithm=wanted, isa=isa)
         rows = self.model.plan().rows
         (self.step,) = [i for i, row in enumerate(rows) if row.step == LAYER]

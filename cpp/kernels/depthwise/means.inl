@@ -1,6 +1,6 @@
-// Means of output rows, for squeeze-and-excitation: tile by tile, from registers where these hold an
-// output's last value. Read back from L1 behind the tile, whose stores are then under way still, they
-// cost about twice as much. Include after FI_VEC_H.
+// Means of output rows, for squeeze-and-excitation: tile by tile, from registers where these hold
+// an output's last value. Read back from L1 behind the tile, whose stores are then under way still,
+// they cost about twice as much. Include after FI_VEC_H.
 #pragma once
 
 #include "kernels/depthwise/depthwise.h"

@@ -2,9 +2,10 @@
 
     python bench/micro/algorithms.py [--nets resnet50 ...] [--threads 1] [--out bench/results]
 
-A layer (convolution, bias, ReLU) stands alone, its input in the cache and its weights not (timing.py). Algorithms take
-turns, and what counts is the median. The share is multiply-accumulates of the direct convolution over time, against a
-loop of nothing but multiply-accumulates on the same cores: Winograd and FFT, which need fewer, may pass 100 %.
+A layer (convolution, bias, ReLU) runs as in a network, its input in the cache and its weights not (timing.py).
+Algorithms take turns, and what counts is the median. The share is multiply-accumulates of the direct convolution over
+time, against a loop of nothing but multiply-accumulates on the same cores: Winograd and FFT, which need fewer, may pass
+100 %.
 
 Fully connected layers of a few rows are bound by bandwidth: theirs is the share of a loop that reads a buffer of the
 weights' size, by turns with the layer, the fastest of each turn.
@@ -20,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from layers import SHAPES, Convolution, convolutions, products
-from timing import Runner, by_turns, read_share
+from timing import NetworkRunner, by_turns, read_share
 
 from fastinfer import _core
 
@@ -49,11 +50,11 @@ class Timed:
 
 def time_layer(layer: Convolution, threads: int) -> Timed:
     """All algorithms of one layer by turns."""
-    model = layer.model()
-    chosen = Runner(layer, threads, model=model)
+    model = layer.model(twin=True)
+    chosen = NetworkRunner(layer, threads, model=model)
     timed = Timed(layer, chosen.row.algorithm)
     others = [name for name in chosen.row.candidates if name != timed.taken]
-    runners = {name: Runner(layer, threads, name, model=model) for name in others}
+    runners = {name: NetworkRunner(layer, threads, name, model=model) for name in others}
     runners[timed.taken] = chosen
     times: dict[str, list[float]] = {name: [] for name in runners}
     for rounds in (FIRST_ROUNDS, ROUNDS):

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 SHAPES = Path(__file__).resolve().parent.parent / "shapes"
 PRODUCTS = "products"  # the file of fully connected layers; all others hold convolutions
-LAYER = "layer"  # the node's name
+LAYER, TWIN = "layer", "twin"  # names of nodes
 
 Floats = npt.NDArray[np.float32]
 
@@ -79,15 +79,16 @@ class Convolution:
     def x(self) -> Floats:
         return _random((1, self.channels_in, self.height, self.width), seed=1)
 
-    def model(self) -> bytes:
-        """With bias and ReLU, as an ONNX file."""
+    def model(self, twin: bool = False) -> bytes:
+        """With bias and ReLU, as an ONNX file. twin: behind a layer of that kind with weights of its own, which
+        reads the same input."""
         sides = [self.channels_out, self.channels_in]
         outer, inner = reversed(sides) if self.transposed else sides
         w = _random((outer, inner // self.groups, self.kernel_h, self.kernel_w))
         w *= np.float32(np.sqrt(self.channels_out / self.weights))
         attributes = {"pads": self.pads, "strides": [self.stride] * 2, "dilations": [self.dilation] * 2}
         operator = "ConvTranspose" if self.transposed else "Conv"
-        return _model(operator, self.x().shape, w, self.channels_out, {**attributes, "group": self.groups})
+        return _model(operator, self.x().shape, w, self.channels_out, {**attributes, "group": self.groups}, twin)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +127,9 @@ def _random(shape: Sequence[int], seed: int = 0) -> Floats:
     return np.random.default_rng(seed).standard_normal(shape, np.float32)
 
 
-def _model(operator: str, x: Sequence[int], w: Floats, outputs: int, attributes: Mapping[str, Any]) -> bytes:
+def _model(
+    operator: str, x: Sequence[int], w: Floats, outputs: int, attributes: Mapping[str, Any], twin: bool = False
+) -> bytes:
     from onnx import TensorProto, helper, numpy_helper
 
     weights = {"w": w, "b": _random((outputs,))}
@@ -134,8 +137,12 @@ def _model(operator: str, x: Sequence[int], w: Floats, outputs: int, attributes:
         helper.make_node(operator, ["x", "w", "b"], ["c"], LAYER, **attributes),
         helper.make_node("Relu", ["c"], ["y"]),
     ]
+    if twin:  # its output is read at once, so that the layer's takes its place
+        weights["v"] = w[::-1].copy()
+        before = helper.make_node(operator, ["x", "v", "b"], ["d"], TWIN, **attributes)
+        nodes = [before, helper.make_node("GlobalAveragePool", ["d"], ["z"]), *nodes]
     inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, x)]
-    outputs_ = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    outputs_ = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in ("y", "z")[: 1 + twin]]
     initializers = [numpy_helper.from_array(value, name) for name, value in weights.items()]
     graph = helper.make_graph(nodes, LAYER, inputs, outputs_, initializers)
     opset = [helper.make_opsetid("", 17)]

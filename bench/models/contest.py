@@ -1,4 +1,7 @@
-"""Engines by turns: a process each (worker.py), paired rounds, answers compared with the first one's."""
+"""Engines by turns: a process each (worker.py), paired rounds, answers compared with the first one's.
+
+Turns of several threads that had not as many cores are taken again (cores.py).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import re
 import statistics
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,6 +21,9 @@ from typing import Any
 import numpy as np
 from environments import QUIET, cache_folder, python_of
 from table import Comparison
+
+sys.path.append(str(Path(__file__).resolve().parent.parent))
+from cores import on_cores
 
 HERE = Path(__file__).resolve().parent
 FAILURE = re.compile(r"assert|error|fatal|abort|not supported", re.IGNORECASE)  # in what an engine prints
@@ -131,7 +138,7 @@ def contest(
         medians: dict[str, list[float]] = {name: [] for name in workers}
         for _ in range(rounds):
             for name in list(medians):
-                answer = workers[name].ask(time=seconds)
+                answer = on_cores(result.threads, lambda worker=workers[name]: worker.ask(time=seconds))
                 if "times" in answer:
                     medians[name].append(statistics.median(answer["times"]))
                 else:

@@ -7,6 +7,7 @@ comparison can check that all of them computed the same thing.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import os
 import subprocess
 import sys
@@ -25,6 +26,18 @@ class Engine(Protocol):
     """One loaded network. `run()` answers once on the input that it was loaded with."""
 
     def run(self) -> Array: ...
+
+
+def converted(model: Path, engine: str, convert: Callable[[Path], None]) -> Path:
+    """A folder of the cache, with what `convert` put there of the network."""
+    name = f"{model.stem}-{hashlib.sha256(model.read_bytes()).hexdigest()[:16]}.{engine}"
+    folder = cache_folder() / "bench" / "converted" / name
+    if not folder.exists():
+        part = folder.with_name(f"{name}.{os.getpid()}")
+        part.mkdir(parents=True)
+        convert(part)
+        part.rename(folder)
+    return folder
 
 
 class FastinferEngine:
@@ -78,24 +91,20 @@ class OpenVinoEngine:
 
 
 class NcnnEngine:
-    """Converts with pnnx into the model's folder first, without f16 storage; ncnn takes one image at a time."""
+    """Converts the network first (pnnx), without f16 storage; ncnn takes one image at a time."""
 
     def __init__(self, model: Path, x: Array, threads: int) -> None:
         import ncnn
 
         if x.shape[0] != 1:
             raise ValueError("ncnn has no batch dimension")
-        param = model.with_suffix(".ncnn.param")
-        if not param.exists():
-            shape = ",".join(map(str, x.shape))
-            command = [str(Path(sys.executable).with_name("pnnx")), model.name, f"inputshape=[{shape}]", "fp16=0"]
-            subprocess.run(command, cwd=model.parent, check=True, capture_output=True)
+        folder = converted(model, "ncnn", lambda part: self._convert(model, x.shape, part))
         self.net = ncnn.Net()
         self.net.opt.num_threads = threads
         for option in ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage"):
             setattr(self.net.opt, option, False)
-        self.net.load_param(str(param))
-        self.net.load_model(str(model.with_suffix(".ncnn.bin")))
+        self.net.load_param(str(folder / "network.ncnn.param"))
+        self.net.load_model(str(folder / "network.ncnn.bin"))
         self.x = ncnn.Mat(x[0]).clone()  # a Mat of an array does not own it
 
     def run(self) -> Array:
@@ -103,6 +112,16 @@ class NcnnEngine:
         extractor.input("in0", self.x)
         _, y = extractor.extract("out0")
         return np.array(y)[None]
+
+    @staticmethod
+    def _convert(model: Path, shape: tuple[int, ...], part: Path) -> None:
+        (part / "network.onnx").symlink_to(model.resolve())
+        package = importlib.util.find_spec("pnnx")  # its module would import torch; the program does not need it
+        if package is None or package.origin is None:
+            raise ModuleNotFoundError("pnnx, which converts for ncnn, is not installed")
+        program = Path(package.origin).with_name("pnnx")
+        command = [str(program), "network.onnx", f"inputshape=[{','.join(map(str, shape))}]", "fp16=0"]
+        subprocess.run(command, cwd=part, check=True, capture_output=True)
 
 
 class DeepSparseEngine:
@@ -119,13 +138,14 @@ class DeepSparseEngine:
 
 
 class MnnEngine:
-    """Converts the network first, into the cache folder; precision high, which is f32 throughout."""
+    """Converts the network first; precision high, which is f32 throughout."""
 
     def __init__(self, model: Path, x: Array, threads: int) -> None:
         import MNN
 
         self.mnn = MNN
-        self.interpreter = MNN.Interpreter(str(self._converted(model)))
+        folder = converted(model, "mnn", lambda part: self._convert(model, part))
+        self.interpreter = MNN.Interpreter(str(folder / "network.mnn"))
         config = {"backend": "CPU", "numThread": threads, "precision": "high"}
         self.session = self.interpreter.createSession(config)
         self.input = self.interpreter.getSessionInput(self.session)
@@ -149,19 +169,12 @@ class MnnEngine:
         return mnn.Tensor(tuple(shape), mnn.Halide_Type_Float, data, mnn.Tensor_DimensionType_Caffe)
 
     @staticmethod
-    def _converted(model: Path) -> Path:
-        name = f"{model.stem}-{hashlib.sha256(model.read_bytes()).hexdigest()[:16]}.mnn"
-        path = cache_folder() / "bench" / "converted" / name
-        if not path.exists():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            part = path.with_suffix(f".{os.getpid()}")
-            # The converter itself: its command installs a logger into whatever environment is active, and reports.
-            convert = "import sys, _tools; _tools.mnnconvert(sys.argv)"
-            command = [sys.executable, "-c", convert, "-f", "ONNX", "--bizCode", "bench"]
-            command += ["--modelFile", str(model), "--MNNModel", str(part)]
-            subprocess.run(command, check=True, capture_output=True)
-            part.rename(path)
-        return path
+    def _convert(model: Path, part: Path) -> None:
+        # The converter itself: its command installs a logger into whatever environment is active, and reports.
+        convert = "import sys, _tools; _tools.mnnconvert(sys.argv)"
+        command = [sys.executable, "-c", convert, "-f", "ONNX", "--bizCode", "bench"]
+        command += ["--modelFile", str(model), "--MNNModel", str(part / "network.mnn")]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 class LiteRtEngine:

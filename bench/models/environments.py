@@ -1,6 +1,6 @@
 """Virtual environments of the peers that cannot share one: each engine's own, from pinned requirements.
 
-    python bench/models/environments.py [deepsparse mnn litert] [--python deepsparse=/usr/bin/python3.11]
+    python bench/models/environments.py [deepsparse mnn litert ncnn] [--python deepsparse=/usr/bin/python3.11]
 
 makes them under FASTINFER_CACHE (default: the user's cache folder) in bench/environments, and imports each engine once
 to see that it works. compare.py finds them there; it never installs anything by itself.
@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).resolve().parent / "requirements"
-OWN = ("deepsparse", "mnn", "litert")  # engines that have requirements here
+OWN = ("deepsparse", "mnn", "litert", "ncnn")  # engines that have requirements here
 NEWEST_PYTHON = {"deepsparse": (3, 11)}  # that has wheels of the engine
 MODULES = {"mnn": "MNN", "litert": "ai_edge_litert.interpreter"}  # where the engine's name is not its module's
 

@@ -18,6 +18,8 @@ const char* name_of(ErrorKind kind) {
       return "isa";
     case ErrorKind::value:
       return "value";
+    case ErrorKind::argument:
+      return "argument";
     case ErrorKind::internal:
       return "internal";
   }

@@ -1,5 +1,5 @@
-// The one exception type of the core. It crosses into Python as _core.CoreError(kind, tensor,
-// reason); the session adds file and node and raises the matching class of fastinfer.errors.
+// The one exception type of the core. It crosses into Python as _core.CoreError(kind, node, tensor,
+// reason); the session adds the file and raises the matching class of fastinfer.errors.
 #pragma once
 
 #include <stdexcept>
@@ -7,7 +7,17 @@
 
 namespace fi {
 
-enum class ErrorKind { shape, dtype, attribute, unsupported, memory, isa, value, internal };
+enum class ErrorKind {
+  shape,
+  dtype,
+  attribute,
+  unsupported,
+  memory,
+  isa,
+  value,
+  argument,
+  internal
+};
 
 const char* name_of(ErrorKind kind);
 

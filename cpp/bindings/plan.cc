@@ -6,6 +6,9 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <algorithm>
+#include <functional>
+#include <numeric>
 #include <optional>
 
 #ifdef __GLIBC__
@@ -74,6 +77,12 @@ class BoundPlan {
 
   int threads() const { return plan_->threads(); }
 
+  const std::shared_ptr<const plan::Plan>& plan() const { return plan_; }
+  /// By array number.
+  const std::vector<int64_t>& input_bytes() const { return inputs_; }
+  const std::vector<int64_t>& output_bytes() const { return outputs_; }
+  static constexpr int64_t kAnySize = -1;  // of an array that the plan does not touch
+
  private:
   static void add(std::vector<int64_t>& sizes, const plan::Buffer& buffer) {
     if (buffer.index >= static_cast<int>(sizes.size())) sizes.resize(buffer.index + 1, kAnySize);
@@ -141,8 +150,89 @@ class BoundPlan {
   }
 
   std::shared_ptr<const plan::Plan> plan_;
-  static constexpr int64_t kAnySize = -1;  // of an array that the plan does not touch
   std::vector<int64_t> inputs_, outputs_;  // bytes
+};
+
+/// A plan for arrays of known types and shapes: what is to be looked at before each run, and no
+/// more.
+class Call {
+ public:
+  /// (name, type, shape, number among the plan's arrays; -1 of an input: the plan does not read it)
+  using Entry = std::tuple<std::string, py::dtype, std::vector<py::ssize_t>, int64_t>;
+
+  Call(const BoundPlan& bound, const std::vector<Entry>& inputs, const std::vector<Entry>& outputs)
+      : plan_(bound.plan()),
+        inputs_(arrays_of(inputs, bound.input_bytes(), true)),
+        outputs_(arrays_of(outputs, bound.output_bytes(), false)),
+        input_count_(bound.input_bytes().size()),
+        output_count_(bound.output_bytes().size()) {}
+
+  /// The outputs by name; None, and nothing done, if the arrays are others.
+  py::object run(const py::tuple& arrays) const {
+    if (arrays.size() != inputs_.size()) return py::none();
+    std::vector<char*> in(input_count_), out(output_count_);
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const Array& wanted = inputs_[i];
+      if (!wanted.fits(arrays[i])) return py::none();
+      const auto array = py::reinterpret_borrow<py::array>(arrays[i]);
+      if (wanted.number >= 0)
+        in[wanted.number] = static_cast<char*>(const_cast<void*>(array.data()));
+    }
+    py::dict results;
+    for (const Array& made : outputs_) {
+      py::array array(made.dtype, made.shape);
+      out[made.number] = static_cast<char*>(array.mutable_data());
+      results[made.name] = std::move(array);
+    }
+    {
+      py::gil_scoped_release unlocked;
+      plan_->run(in, out);
+    }
+    return results;
+  }
+
+ private:
+  struct Array {
+    py::str name;
+    py::dtype dtype;
+    std::vector<py::ssize_t> shape;
+    int64_t number;
+
+    bool fits(const py::handle& value) const {
+      if (!py::isinstance<py::array>(value)) return false;
+      const auto array = py::reinterpret_borrow<py::array>(value);
+      return (array.flags() & py::array::c_style) &&
+             array.ndim() == static_cast<py::ssize_t>(shape.size()) &&
+             std::equal(shape.begin(), shape.end(), array.shape()) &&
+             (array.dtype().is(dtype) || array.dtype().equal(dtype));
+    }
+    int64_t bytes() const {
+      return std::accumulate(shape.begin(), shape.end(), dtype.itemsize(), std::multiplies<>());
+    }
+  };
+
+  /// Every array of the plan's once.
+  static std::vector<Array> arrays_of(const std::vector<Entry>& entries,
+                                      const std::vector<int64_t>& sizes, bool may_be_unread) {
+    std::vector<Array> arrays;
+    std::vector<bool> seen(sizes.size(), false);
+    for (const auto& [name, dtype, shape, number] : entries) {
+      arrays.push_back({py::str(name), dtype, shape, number});
+      if (number == -1 && may_be_unread) continue;
+      if (number < 0 || number >= static_cast<int64_t>(sizes.size()) || seen[number])
+        throw Error(ErrorKind::value, name + " has no array of its own");
+      seen[number] = true;
+      if (sizes[number] != BoundPlan::kAnySize && arrays.back().bytes() != sizes[number])
+        throw Error(ErrorKind::shape, name + " is not of the size that the plan wants");
+    }
+    if (std::find(seen.begin(), seen.end(), false) != seen.end())
+      throw Error(ErrorKind::value, "the plan has an array that is not named");
+    return arrays;
+  }
+
+  std::shared_ptr<const plan::Plan> plan_;
+  std::vector<Array> inputs_, outputs_;
+  size_t input_count_, output_count_;  // of the plan's arrays
 };
 
 plan::WeightPolicy policy_of(const std::string& name) {
@@ -197,6 +287,12 @@ void bind_plan(py::module_& module) {
       .def("report", &BoundPlan::report, "A dict for each step.")
       .def("memory", &BoundPlan::memory, "Bytes of the arena and of what stands beside it.")
       .def_property_readonly("threads", &BoundPlan::threads);
+  py::class_<Call>(module, "Call", "A plan for arrays of known types and shapes.")
+      .def(py::init<const BoundPlan&, const std::vector<Call::Entry>&,
+                    const std::vector<Call::Entry>&>(),
+           py::arg("plan"), py::arg("inputs"), py::arg("outputs"))
+      .def("run", &Call::run, py::arg("arrays"),
+           "The outputs by name; None, and nothing done, if the arrays are others.");
   module.def("prepare", &prepare, py::arg("program"), py::arg("cache"), py::arg("isa") = py::none(),
              py::arg("threads") = 0, py::arg("algorithms") = std::map<std::string, std::string>(),
              py::arg("memory_limit") = py::none(),

@@ -1,7 +1,10 @@
 // The rows of the depthwise room, callable alone. Arguments of run_kernel and
 // run_reference("depthwise"): those of convolution_arguments.h, a window, and
 //
-//   w  (C * multiplier, kernel_h * kernel_w) f32, C-contiguous
+//   w      (C * multiplier, kernel_h * kernel_w) f32, C-contiguous
+//   means  (N, out_height, 1, C * multiplier) f32 to write each output row's mean to; of the
+//   kernels
+//          alone, and need not be there
 #include "base/buffer.h"
 #include "bindings/convolution_arguments.h"
 #include "kernels/depthwise/depthwise.h"
@@ -10,6 +13,14 @@ namespace fi::bindings {
 namespace run_depthwise {
 namespace {
 
+Image<float> means_of(const DepthwiseArguments& a, const py::array_t<float>& means) {
+  const auto image = image_of<float>(means, "means");
+  if (image.batch != a.batch || image.height != a.out_height || image.width != 1 ||
+      image.channels != a.outputs)
+    a.refuse("means is not (N, out_height, 1, O)");
+  return image;
+}
+
 py::object run(const depthwise::Kernel& kernel, const py::kwargs& kwargs) {
   const DepthwiseArguments a(kwargs, "depthwise", Layout::nhwc);
   if (!depthwise::accepts(kernel, a.window, a.multiplier)) raise_not_accepted(kernel.info);
@@ -17,6 +28,8 @@ py::object run(const depthwise::Kernel& kernel, const py::kwargs& kwargs) {
   depthwise::Convolution convolution{};
   convolution.input = image_of<const float>(a.x, "x");
   a.fill(convolution, out);
+  const auto means = array_argument<float>(kwargs, "means");
+  if (means.size()) convolution.means = means_of(a, means);
   convolution.window = a.window;
   convolution.multiplier = a.multiplier;
   const int64_t taps = a.window.taps();

@@ -44,7 +44,7 @@ py::object run(const winograd::Kernel& kernel, const py::kwargs& kwargs) {
   winograd::pack_weights(layer, a.weights<winograd::WeightView>(), 0, layer.outputs,
                          packed.as<char>());
   const AlignedBuffer scratch(static_cast<int64_t>(winograd::scratch_bytes(layer)));
-  winograd::run(layer, convolution, packed.as<char>(), 0, tiles, 0, a.outputs, scratch.as<char>());
+  winograd::run(layer, convolution, packed.as<char>(), 0, tiles, scratch.as<char>());
   return out;
 }
 

@@ -114,7 +114,7 @@ Machine machine_of(FeatureMask features) {
     const TierInfo& info = info_of(tier);
     return info.compiled && (info.required & ~features) == 0;
   };
-  if (usable(Tier::avx512)) return {32, 16, 1.0, 2.45, 1.2};
+  if (usable(Tier::avx512)) return {32, 16, 1.0, 1.75, 1.2};
   if (usable(Tier::avx2)) return {16, 16, 0.9, 9, 0.85};
   if (usable(Tier::neon)) return {8, 8, 1.5, 50, 1.2};
   return {4, 8, 4, 80, 1.2};
@@ -211,6 +211,12 @@ std::vector<Candidate> conv_candidates(const ConvQuery& query, const Machine& ma
 bool is_algorithm(const std::string& name) {
   return std::any_of(std::begin(kAlgorithms), std::end(kAlgorithms),
                      [&](const char* known) { return name == known; });
+}
+
+std::string algorithm_names() {
+  std::string names;
+  for (const char* name : kAlgorithms) names += (names.empty() ? "" : ", ") + std::string(name);
+  return names;
 }
 
 }  // namespace fi::plan

@@ -103,5 +103,7 @@ double layout_cycles(double bytes, const Machine& machine);
 
 /// Whether some operator knows an algorithm of that name.
 bool is_algorithm(const std::string& name);
+/// All of these names, as words.
+std::string algorithm_names();
 
 }  // namespace fi::plan

@@ -8,7 +8,7 @@ namespace {
 
 // Shares of the peak, fitted on ResNeXt's and ShuffleNet's layers: of the rows made for a window,
 // of stride 1 and 2; of the others that permute, and that broadcast.
-constexpr double kSweptEfficiency[] = {0.7, 0.5};
+constexpr double kSweptEfficiency[] = {0.7, 0.6};
 constexpr double kPermutedEfficiency = 0.3, kTapEfficiency = 0.4;
 constexpr double kWeightBytes = 8;  // of weights in a cycle: few pixels do not hide their coming
 

@@ -7,9 +7,10 @@ namespace fi::plan {
 namespace {
 
 constexpr double kPieceCycles = 1.5;  // one contiguous piece of the matrix: its address and tail
-constexpr double kGroupPieceCycles = 11;  // the same where groups make pieces short
-constexpr double kMecRowCycles = 1;       // a row of a tile: its offset, once
-constexpr double kMecEfficiency = 0.9;    // of the product: its rows lie far apart
+constexpr double kGroupPieceCycles = 11;   // the same where groups make pieces short
+constexpr double kMecRowCycles = 1;        // a row of a tile: its offset, once
+constexpr double kGroupMecRowCycles = 70;  // the same of each group: its rows begin anew
+constexpr double kMecEfficiency = 0.9;     // of the product: its rows lie far apart
 
 double in_floats(const ConvQuery& q, int64_t rows, int64_t row_taps) {
   return static_cast<double>(rows) * static_cast<double>(q.out_width) *
@@ -49,7 +50,8 @@ Candidate mec_candidate(const ConvQuery& q, const Machine& machine) {
   const double outputs = static_cast<double>(q.out_height * q.out_width) * images;
   Candidate c{"mec", gemm_cycles(q, machine) / kMecEfficiency +
                          images * lowering_cycles(q, floats, pieces, machine) +
-                         outputs * static_cast<double>(q.groups) * kMecRowCycles};
+                         outputs * static_cast<double>(q.groups) *
+                             (q.groups == 1 ? kMecRowCycles : kGroupMecRowCycles)};
   c.lowered_bytes = in_bytes(floats);
   if (in_floats(q, window_rows, w.kernel_w) * sizeof(float) >=
       std::numeric_limits<int32_t>::max()) {

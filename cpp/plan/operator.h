@@ -53,6 +53,8 @@ class Operator {
     return {begin, end};
   }
   virtual bool striped() const { return false; }
+  /// Output rows that are made together, from multiples of it on: fewer cost as much.
+  virtual int64_t row_unit() const { return 1; }
   virtual int64_t scratch_bytes() const { return 0; }  // per worker
   const StepReport& report() const { return report_; }
   StepReport& report() { return report_; }

@@ -2,11 +2,12 @@
 // Every operator that lowering may emit. Tensors are strided views; those of the operators marked NHWC are f32 of rank
 // 4 with contiguous channels. -1 stands for an absent input.
 //
-//   conv            [x, residual, w, bias] -> [y] NHWC; weights [w OIHW, bias]. strides dilations pads(top left bottom
-//                   right) groups places thresholded activation activation_alpha
+//   conv            [x, residual, w, bias] -> [y, means] NHWC; weights [w OIHW, bias]. strides dilations pads(top left
+//                   bottom right) groups places thresholded activation activation_alpha
 //                   activation_beta. A null weight is an input, packed at
-//                   each run. places: the channels of x that conv reads, in order; none: all
-//   conv_transpose  the same; w is (C_in, C_out / groups, H, W)
+//                   each run. places: the channels of x that conv reads, in order; none: all.
+//                   means (N, C, H, 1): of each row of y; need not be there
+//   conv_transpose  the same without means; w is (C_in, C_out / groups, H, W)
 //   matmul          [a (.., M, K), b (.., K, N), bias (N), residual (.., M, N)] -> [y]; weights [b, bias]. trans_b (of
 //                   a weight) alpha activation.. Batch axes are broadcast by stride 0.
 //   pool            NHWC. kind(max average lp) kernel strides dilations pads count_include_pad p

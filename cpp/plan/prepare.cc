@@ -11,6 +11,7 @@
 #include "plan/arena.h"
 #include "plan/check.h"
 #include "plan/choose.h"
+#include "plan/in_place.h"
 #include "plan/operand.h"
 #include "plan/plan.h"
 
@@ -45,11 +46,13 @@ Wish PrepareContext::forced(const Step& step) const {
 
 void PrepareContext::check_forced() const {
   for (const auto& [step, algorithm] : options_.algorithms) {
+    const std::string node = step == "*" ? "" : step;
     if (!is_algorithm(algorithm)) {
-      throw Error(ErrorKind::value, step, "", "there is no algorithm " + algorithm);
+      throw Error(ErrorKind::argument, node, "",
+                  "there is no algorithm " + algorithm + "; there are " + algorithm_names());
     }
     if (applied_.count(algorithm) == 0) {
-      throw Error(ErrorKind::value, step, "", "algorithm " + algorithm + " applies nowhere");
+      throw Error(ErrorKind::argument, node, "", "algorithm " + algorithm + " applies nowhere");
     }
   }
 }
@@ -87,6 +90,7 @@ class PlanBuilder {
   std::shared_ptr<const Plan> build() {
     find_groups();
     find_lives();
+    owners_ = in_place_owners(plan_->program_, items_);
     check_activations();
     for (size_t i = 0; i < plan_->program_.steps.size(); ++i) prepare_step(i);
     context_.check_forced();
@@ -132,6 +136,7 @@ class PlanBuilder {
     for (const Group& group : plan_->program_.groups) {
       if (group.stripe_rows > 0) leave_out_outputs(group, &items);
     }
+    join(owners_, &items);
     check_limit(place(items));
   }
 
@@ -184,15 +189,16 @@ class PlanBuilder {
 
   void place_arena() {
     MemoryReport& memory = plan_->memory_;
+    for (const ArenaItem& item : items_) memory.unshared += align_up(item.bytes);
+    join(owners_, &items_);
     memory.arena = place(items_);
     memory.scratch = plan_->scratch_per_worker_ * plan_->threads_;
     check_limit(memory.arena + memory.scratch);
-    for (const ArenaItem& item : items_) memory.unshared += align_up(item.bytes);
     plan_->arena_offsets_.assign(items_.size(), -1);
     for (size_t i = 0; i < items_.size(); ++i) {
       const bool workspace = i >= plan_->program_.buffers.size();
       if (workspace || plan_->program_.buffers[i].kind == BufferKind::arena) {
-        plan_->arena_offsets_[i] = items_[i].offset;
+        plan_->arena_offsets_[i] = items_[workspace ? i : owners_[i]].offset;
       }
     }
   }
@@ -241,6 +247,7 @@ class PlanBuilder {
   std::shared_ptr<Plan> plan_;
   PrepareContext context_;
   std::vector<ArenaItem> items_;  // by buffer number, then workspaces
+  std::vector<int> owners_;       // see in_place_owners
   std::set<int> shared_;          // groups whose steps have workspaces, which bands would share
 };
 

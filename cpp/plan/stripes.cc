@@ -13,16 +13,35 @@ using Refusal = std::optional<std::string>;
 /// Rows of a band below which computing its borders twice costs more than a thread brings.
 constexpr int64_t kLeastBandRows = 4;
 
-Refusal check_step(const Program& program, const Step& step, const Operator& op, int64_t batch) {
-  if (!op.striped()) return step.name + " needs its whole input";
-  if (step.outputs.size() != 1) return step.name + " has several outputs";
+bool writes(const Program& program, const Step& step, int buffer) {
+  return std::any_of(step.outputs.begin(), step.outputs.end(),
+                     [&](int t) { return t >= 0 && program.tensors[t].buffer == buffer; });
+}
+
+// Row y of every output is made with row y of the first. The last step alone may have several: of
+// others, what is read after the group would not be told from what the group reads.
+Refusal check_outputs(const Program& program, const Step& step, bool last) {
+  if (step.outputs.size() > 1 && !last) return step.name + " has several outputs";
   const Tensor& y = program.tensors[step.outputs[0]];
   if (y.rank != 4) return step.name + " has no rows";
-  if (y.shape[0] != batch) return step.name + " has another batch than the last step";
+  for (int t : step.outputs) {
+    const bool alike = t >= 0 && program.tensors[t].rank == 4 &&
+                       program.tensors[t].shape[0] == y.shape[0] &&
+                       program.tensors[t].shape[2] == y.shape[2];
+    if (!alike) return step.name + " has outputs of other rows";
+  }
+  return {};
+}
+
+Refusal check_step(const Program& program, const Step& step, const Operator& op, int64_t batch,
+                   bool last) {
+  if (!op.striped()) return step.name + " needs its whole input";
+  if (Refusal r = check_outputs(program, step, last)) return r;
+  if (program.tensors[step.outputs[0]].shape[0] != batch)
+    return step.name + " has another batch than the last step";
   for (int t : step.inputs) {
-    if (t >= 0 && program.tensors[t].buffer == y.buffer) {
+    if (t >= 0 && writes(program, step, program.tensors[t].buffer))
       return step.name + " reads and writes one buffer";
-    }
   }
   return {};
 }
@@ -59,7 +78,7 @@ Refusal check_overwrites(const Program& program, const Group& group, int writer)
   for (int earlier = 0; earlier < writer; ++earlier) {
     const Step& reader = program.steps[group.steps[earlier]];
     for (int t : reader.inputs) {
-      if (t >= 0 && program.tensors[t].buffer == program.tensors[step.outputs[0]].buffer) {
+      if (t >= 0 && writes(program, step, program.tensors[t].buffer)) {
         return step.name + " overwrites what " + reader.name + " reads";
       }
     }
@@ -132,7 +151,8 @@ Refusal build(const Program& program, const Group& group,
   plan->stripe_rows = group.stripe_rows;
   for (int number : group.steps) {
     const Step& step = program.steps[number];
-    if (Refusal r = check_step(program, step, *operators[number], plan->batch)) return r;
+    const bool is_last = number == group.steps.back();
+    if (Refusal r = check_step(program, step, *operators[number], plan->batch, is_last)) return r;
     const Tensor& y = program.tensors[step.outputs[0]];
     plan->steps.push_back(
         {operators[number].get(), y.shape[2], {}, read_later(program, group, y.buffer), -1});
@@ -156,9 +176,10 @@ int64_t rows_needed(const StripePlan& plan, int i, const std::vector<int64_t>& d
     const int64_t from = done[use.consumer], to = need[use.consumer];
     if (to <= from) continue;
     const int64_t end = use.halo ? plan.steps[use.consumer].op->input_rows(from, to).second : to;
-    rows = std::max(rows, std::min(end, step.height));
+    rows = std::max(rows, end);
   }
-  return rows;
+  const int64_t unit = step.op->row_unit();
+  return std::min((rows + unit - 1) / unit * unit, step.height);
 }
 
 // The rows at which a band starts: of the last step its own first one, of the others the first that
@@ -205,12 +226,13 @@ void for_each_stripe(const StripePlan& plan, int64_t band, Visit&& visit) {
   }
 }
 
-// The first row of a window that a step has yet to read.
+// The first row of a window that a step has yet to read, or to make: some are made that none reads.
 int64_t first_needed(const StripePlan& plan, int window, const std::vector<int64_t>& done) {
   int64_t first = INT64_MAX;
-  for (const StripePlan::Step& producer : plan.steps) {
+  for (size_t i = 0; i < plan.steps.size(); ++i) {
+    const StripePlan::Step& producer = plan.steps[i];
     if (producer.window != window) continue;
-    first = std::min(first, producer.height);
+    first = std::min(first, done[i]);
     for (const StripePlan::Use& use : producer.uses) {
       const int64_t next = done[use.consumer];
       const StripePlan::Step& consumer = plan.steps[use.consumer];

@@ -128,6 +128,23 @@ class Plan:
     @property
     def threads(self) -> int: ...
 
+class Call:
+    """A plan for arrays of known types and shapes: checks them, makes the outputs, runs.
+
+    inputs, outputs: (name, type, shape, number among the plan's arrays), every array of the plan's once; an input of
+    number -1 is checked, but not read.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        inputs: list[tuple[str, np.dtype[Any], tuple[int, ...], int]],
+        outputs: list[tuple[str, np.dtype[Any], tuple[int, ...], int]],
+    ) -> None: ...
+    def run(self, arrays: tuple[object, ...]) -> dict[str, npt.NDArray[Any]] | None:
+        """The outputs by name; None, and nothing done, if these are not C-contiguous arrays of those types and
+        shapes."""
+
 def prepare(
     program: Any,
     cache: WeightCache,

@@ -10,6 +10,7 @@ __all__ = [
     "ExternalDataError",
     "FastinferError",
     "FileFormatError",
+    "FileWriteError",
     "GraphError",
     "InputError",
     "IsaError",
@@ -55,6 +56,10 @@ class FastinferError(Exception):
 
 class ModelFileNotFoundError(FastinferError, FileNotFoundError):
     """There is no such file, or it cannot be read."""
+
+
+class FileWriteError(FastinferError, OSError):
+    """The file cannot be written where it is to be."""
 
 
 class FileFormatError(FastinferError):

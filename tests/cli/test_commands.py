@@ -54,7 +54,8 @@ def test_run_writes_its_outputs(tmp_path: Path) -> None:
     with np.load(tmp_path / "y.npz") as file:
         y = file[output["name"]]
     assert y.shape == (3, 10)
-    assert output["largest"][0][0] == y.ravel().argmax()
+    assert output["largest"][0] == [y.ravel().argmax(), pytest.approx(y.max())]
+    assert (output["min"], output["max"]) == (pytest.approx(y.min()), pytest.approx(y.max()))
     assert not list(tmp_path.glob("*.part"))
 
 
@@ -74,6 +75,36 @@ def test_bench_inspect_and_profile() -> None:
         assert call(*command)
 
 
+def test_lines_are_as_wide_as_they_need(tmp_path: Path) -> None:
+    """Piped, a terminal counts as 80 columns wide; paths, and numbers, stay in one piece all the same."""
+    path = tmp_path / ("a" * 90) / "[bold]digits.onnx"
+    path.parent.mkdir()
+    path.write_bytes(MODEL.read_bytes())
+    for command in (["run"], ["inspect"], ["bench", "--runs", 1], ["profile", "--runs", 1]):
+        assert str(path) in call(*command, path)
+    assert f"({path.stat().st_size:,} bytes) -> {path.parent / 'small.fi'}" in call(
+        "compress", path, path.parent / "small.fi"
+    )
+
+
+def test_a_warning_is_one_line_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FASTINFER_CACHE", str(tmp_path))
+    tune = ("run", MODEL, "--tune", "--threads", 1)
+    call(*tune)
+    (picks,) = tmp_path.glob("tuning/*.json")
+    picks.write_text("no JSON")
+    (line,) = (line for line in call(*tune).splitlines() if "Warning" in line)
+    assert line.startswith(f"TuningCacheWarning: {picks} is ignored")
+    assert json.loads(picks.read_text())["plans"]
+
+
+def test_json_has_no_number_that_json_does_not_know(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.full((1, 1, 28, 28), np.nan, np.float32))
+    text = call("run", MODEL, "--input", f"image={tmp_path / 'x.npy'}", "--json")
+    (output,) = json.loads(text, parse_constant=pytest.fail)["outputs"]
+    assert output["max"] == "nan"
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -81,6 +112,9 @@ def test_bench_inspect_and_profile() -> None:
         (["run", MODEL, "--input", "nothing"], "wants NAME=VALUE"),
         (["run", MODEL, "--input", "other=x.npy"], "no input 'other'"),
         (["run", MODEL, "--isa", "mmx"], "IsaError"),
+        (["run", MODEL, "--shape", "image=1x1x-3x5"], "looks like 1x3x224x224"),
+        (["run", MODEL, "--shape", "image=1x1x100000000x100000000"], "does not fit in memory"),
+        (["run", MODEL, "--output", "/nowhere/[red]y.npz"], "/nowhere/[red]y.npz"),
     ],
 )
 def test_errors_are_one_line(arguments: list[object], says: str) -> None:

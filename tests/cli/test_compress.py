@@ -89,6 +89,8 @@ def test_pictures_are_scaled() -> None:
         (["--bits", "9"], "2 to 8 bits"),
         (["--calibrate", "none.png"], "cannot read the picture"),
         (["--calibrate", MODEL, "--mean", "a"], "--mean looks like"),
+        (["--mean", "nan"], "--mean looks like"),
+        (["--std", "1,0,1"], "--std divides"),
     ],
 )
 def test_refusals_are_one_line(arguments: list[object], says: str, tmp_path: Path) -> None:
@@ -96,4 +98,4 @@ def test_refusals_are_one_line(arguments: list[object], says: str, tmp_path: Pat
     assert says in output
     assert "Traceback" not in output
     assert not list(tmp_path.iterdir())
-    assert "cannot write" in call(MODEL, tmp_path / "nowhere" / "out.fi", code=1)
+    assert "cannot be written" in call(MODEL, tmp_path / "nowhere" / "out.fi", code=1)

@@ -103,6 +103,21 @@ def test_outputs_are_kept_better_than_by_values(density: float | None) -> None:
     assert shifts[1] < shifts[0]
 
 
+def test_what_pruning_takes_away_is_made_up_for() -> None:
+    """The outputs to be kept are those of the whole model; of what after_pruning leaves, if that is given."""
+    whole, seen, held_out = net(), [pictures(0), pictures(1)], pictures(2)
+    expected = whole(held_out)
+
+    def error(**arguments: object) -> float:
+        small = deep_compression(whole, 0.4, bits=6, calibration=seen, **arguments)
+        for name in ("w1", "w2", "w3", "w4", "w5", "w6"):
+            array = small.graph.weights[name].dense()
+            assert np.count_nonzero(array) <= round(0.4 * array.size)
+        return float(((small(held_out) - expected) ** 2).mean())
+
+    assert error() < 0.5 * error(after_pruning=lambda model: model)
+
+
 def test_the_rate_makes_files_smaller() -> None:
     sizes = [len(fi_bytes(deep_compression(net(), bits=6, rate=rate).graph)) for rate in (0.0, 0.01, 0.3)]
     assert sizes[0] > sizes[1] > sizes[2]

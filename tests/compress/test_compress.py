@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -141,3 +143,14 @@ def test_hooks_and_arguments() -> None:
             deep_compression(model(), density, scope="global")
     with pytest.raises(ArgumentError, match="block"):
         prune_connections(model(), 0.5, block=(2, 2))
+
+
+@pytest.mark.parametrize("compress", [deep_compression, lambda m: prune_connections(m, 0.5)])
+def test_only_models_are_compressed(compress: Callable[[object], object]) -> None:
+    with pytest.raises(ArgumentError, match="only a loaded model"):
+        compress("model.onnx")
+
+
+def test_calibration_is_a_list() -> None:
+    with pytest.raises(ArgumentError, match="calibration is a list"):
+        deep_compression(model(), calibration=3)  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import fastinfer
 from assets import DATA, require
-from fastinfer.errors import ArgumentError
+from fastinfer.errors import ArgumentError, FileWriteError
 from fastinfer.file import open_model
 from fastinfer.file.fi import fi_bytes
 from fastinfer.graph.dtype import DType
@@ -87,8 +87,13 @@ def test_save_and_load(tmp_path: Path) -> None:
     assert not weight.flags.owndata and not weight.flags.writeable  # a view of the mapped file
     with pytest.raises(ArgumentError, match="only a model"):
         fastinfer.save("model", path)  # type: ignore[arg-type]
-    with pytest.raises(FileNotFoundError):
-        fastinfer.save(model, tmp_path / "nowhere" / "model.fi")
+    with pytest.raises(ArgumentError, match="under a path"):
+        fastinfer.save(model, None)  # type: ignore[arg-type]
+    nowhere = tmp_path / "nowhere" / "model.fi"
+    with pytest.raises(FileWriteError, match="No such file or directory") as error:
+        fastinfer.save(model, nowhere)
+    assert error.value.file == str(nowhere)
+    assert isinstance(error.value, OSError)
 
 
 def arrays_of(weight: Weight) -> list[np.ndarray]:

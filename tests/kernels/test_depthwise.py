@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from convolution_rows import (
 )
 from fastinfer import _core
 from guarded import guarded
-from kernel_rows import F32, Row, rows_of
+from kernel_rows import EPS, F32, Array, Row, assert_within, rows_of
 
 USABLE = [row for row in _core.kernels() if row["family"] == "depthwise" and row["usable"]]
 each_row = rows_of("depthwise")
@@ -105,6 +106,52 @@ def test_ranges_of_rows_change_no_bit(row: Row) -> None:
     assert_ranges_change_no_bit(row, arguments)
 
 
+def rows_means(row: Row, arguments: Arguments, **extra: Any) -> tuple[Array, Array]:
+    """The output and the means of its rows, written among NaN between pages that cannot be accessed."""
+    batch, outputs = len(arguments["x"]), len(arguments["w"])
+    wide = guarded(np.full((batch, arguments["output_size"][0], 1, outputs + 2), np.nan, F32))
+    means = wide[..., 1:-1]
+    out = np.asarray(_core.run_kernel(row["name"], **arguments, means=means, **extra))
+    assert np.all(np.isnan(wide[..., [0, -1]]))
+    return out, means
+
+
+@each_row
+@each_activation
+def test_means_of_rows(row: Row, activation: str, alpha: float, beta: float) -> None:
+    """Beside outputs that are what they are without means."""
+    rng = np.random.default_rng(12)
+    for width in (1, 6, 7, 8, TILE, 2 * TILE + 3):
+        for channels in (5, 19, 35):
+            plain = problem(rng, window_of(row), (4, width), channels, batch=2)
+            for arguments in epilogues(row, rng, plain, activation, alpha, beta):
+                out, means = rows_means(row, arguments)
+                assert np.array_equal(out, _core.run_kernel(row["name"], **arguments))
+                exact = out.astype(float).mean(2, keepdims=True)
+                assert_within(means, exact, (width + 2) * EPS * np.abs(out).mean(2, keepdims=True))
+
+
+@each_row
+def test_means_of_rows_of_phases(row: Row) -> None:
+    if row["kernel"] == (0, 0) or row["stride"] > 1:
+        pytest.skip("no row for one window with dilation")
+    rng = np.random.default_rng(13)
+    for size in ((1, 1), (4, 3), (7, 2 * TILE + 1)):
+        out, means = rows_means(row, problem(rng, window_of(row) | {"dilations": (3, 2)}, size, 19, pads=(3, 2)))
+        exact = out.astype(float).mean(2, keepdims=True)
+        assert_within(means, exact, (size[1] + 2) * EPS * np.abs(out).mean(2, keepdims=True))
+
+
+@each_row
+def test_ranges_of_rows_change_no_bit_of_means(row: Row) -> None:
+    arguments = problem(np.random.default_rng(14), window_of(row), (7, TILE + 3), 21, batch=2)
+    _, whole = rows_means(row, arguments)
+    for begin, end in ((0, 1), (1, 1), (1, 4), (4, 7)):
+        _, part = rows_means(row, arguments, rows=(begin, end))
+        assert np.array_equal(part[:, begin:end], whole[:, begin:end])
+        assert np.all(np.isnan(part[:, :begin])) and np.all(np.isnan(part[:, end:]))
+
+
 @each_row
 def test_neighbours_are_neither_read_nor_written(row: Row) -> None:
     assert_neighbours_untouched(row, problem(np.random.default_rng(6), window_of(row), (3, 2 * TILE + 1), 18))
@@ -147,4 +194,4 @@ def test_every_row_refuses_other_windows(row: Row) -> None:
 def test_bad_arguments() -> None:
     arguments = problem(np.random.default_rng(9), {"kernel": (3, 3), "strides": (1, 1), "dilations": (1, 1)}, (3, 3), 4)
     changes = {"w": arguments["w"][:3]}, {"bias": np.zeros(3, F32)}, {"residual": np.zeros((1, 3, 3, 3), F32)}
-    assert_refused(USABLE[0], arguments, "shape", *changes)
+    assert_refused(USABLE[0], arguments, "shape", *changes, {"means": np.zeros((1, 3, 3, 4), F32)})

@@ -97,6 +97,19 @@ def test_several_chunks(row: Row) -> None:
                                 "bias": rng.standard_normal(5).astype(F32)})  # fmt: skip
 
 
+@each_activation
+@each_row
+def test_rows_of_nearly_whole_vectors(row: Row, activation: str, alpha: float, beta: float) -> None:
+    """Those that are staged apart by whole vectors, whose last pixels are dropped."""
+    rng = np.random.default_rng(9)
+    for width in (row["lanes"] - 1, row["lanes"] - 2, 2 * row["lanes"] - 5):
+        plain = problem(rng, (23, width), 7, 5, (3, 3), 0.4, 2, pads=(1, 1))
+        for arguments in epilogues(row, rng, plain, activation, alpha, beta):
+            check(row, arguments)
+        check(row, problem(rng, (30, width), 300, 3, (3, 3), 0.05, pads=(1, 1)))
+        check(row, problem(rng, (41, 2 * width), 9, 3, (3, 3), pads=(1, 1), strides=(2, 2), output_size=(21, width)))
+
+
 @each_row
 def test_several_strips(row: Row) -> None:
     """More rows than are staged together."""

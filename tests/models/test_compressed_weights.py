@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ from onnx import helper, numpy_helper
 
 import fastinfer
 from fastinfer.compress import deep_compression
+from fastinfer.file.fi import fi_bytes
+from fastinfer.graph.weight import Bf16Weight, CsrWeight, DenseWeight, Weight
 
 Array = npt.NDArray[Any]
 DENSITY = 0.15
@@ -83,6 +86,21 @@ def test_memory(path: Path) -> None:
     run(model, 5)
     assert model.memory()["packed_bytes"] == packed
     assert model.graph.weights["first"].nbytes < 2 * rows[0].weights
+
+
+@pytest.mark.parametrize("narrow", [Bf16Weight.of, lambda w: DenseWeight(w.astype(np.float16)), CsrWeight.of])
+def test_narrow_convolutions_are_not_transformed(narrow: Callable[[Array], Weight]) -> None:
+    """A transform's weights take up to seven times what f32 ones do, let alone those of fewer bits."""
+    graph = fastinfer.load(network(np.random.default_rng(0))).graph.copy()
+    graph.weights["conv"] = narrow(graph.weights["conv"].dense())
+    data, answers = fi_bytes(graph), []
+    for how in ("compressed", "dense"):
+        model = fastinfer.load(data, threads=1, weights=how)
+        answers.append(run(model, 2))
+        taken = [row for row in model.plan().rows if row.operator == "conv"]
+        assert how == "dense" or not any(row.algorithm.startswith(("winograd", "fft")) for row in taken)
+        assert ("its weights take more memory" in dict(taken[0].refused).values()) == (how == "compressed")
+    np.testing.assert_allclose(*answers, atol=1e-5 * abs(answers[1]).max(), rtol=0)
 
 
 def test_profile_counts_weights(path: Path) -> None:

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import fastinfer
 import fastinfer.backend
-from fastinfer.errors import DTypeError, UnsupportedOperatorError
+from fastinfer.errors import ArgumentError, DTypeError, FastinferError, MemoryLimitError, UnsupportedOperatorError
 
 FLOAT, DOUBLE = TensorProto.FLOAT, TensorProto.DOUBLE
 VOLUME = ("x", FLOAT, ["n", 3, 8, 8, 8])
@@ -104,3 +104,46 @@ def test_what_nobody_reads_or_what_is_constant_is_not_refused() -> None:
     x = np.ones((3, 3), F32)
     y = fastinfer.load(model.SerializeToString())(x, np.zeros((1, 3, 8, 8, 8), F32))
     assert np.array_equal(y, np.full((3, 3), 13, F32))
+
+
+def small_convolution(tmp_path: Path, **attributes: object) -> Path:
+    """1x3x8x8 -> 4 channels by 3x3."""
+    node = helper.make_node("Conv", ["x", "w"], ["y"], name="c", **attributes)
+    path = tmp_path / "small.onnx"
+    onnx.save(model_of([node], [("x", FLOAT, [1, 3, 8, 8])], {"w": np.ones((4, 3, 3, 3), F32)}), path)
+    return path
+
+
+@pytest.mark.parametrize("attributes", [{"group": 2}, {"kernel_shape": [5, 5]}, {"pads": [0, 0, -9, -9]}])
+def test_what_only_shapes_tell_names_the_file_too(tmp_path: Path, attributes: dict[str, object]) -> None:
+    path = small_convolution(tmp_path, **attributes)
+    with pytest.raises(FastinferError) as error:
+        fastinfer.load(path).plan()
+    assert (error.value.file, error.value.node) == (str(path), "c")
+
+
+@pytest.mark.parametrize("value", [np.zeros((1, 3, 8, 9), F32), np.zeros((1, 3, 8, 8)), None, "x"])
+def test_an_input_that_does_not_fit_names_the_file_and_the_input(tmp_path: Path, value: object) -> None:
+    path = small_convolution(tmp_path)
+    model = fastinfer.load(path)
+    with pytest.raises(FastinferError) as error:
+        model(value)
+    assert (error.value.file, error.value.tensor) == (str(path), "x")
+    with pytest.raises(FastinferError, match="no such input") as error:
+        model(z=value)
+    assert (error.value.file, error.value.tensor) == (str(path), "z")
+
+
+def test_a_shape_beyond_all_memory(tmp_path: Path) -> None:
+    with pytest.raises(MemoryLimitError, match="does not fit in memory"):
+        fastinfer.load(small_convolution(tmp_path)).plan((1, 3, 1 << 35, 1 << 35))
+
+
+def test_algorithms_that_cannot_be(tmp_path: Path) -> None:
+    path = small_convolution(tmp_path)
+    with pytest.raises(ArgumentError, match=r"no algorithm quantum; there are depthwise, .*winograd_f43") as error:
+        fastinfer.load(path, algorithm="quantum").plan()
+    assert (error.value.file, error.value.node) == (str(path), None)
+    with pytest.raises(ArgumentError, match="applies nowhere") as error:
+        fastinfer.load(path, algorithm={"c": "depthwise"}).plan()
+    assert (error.value.file, error.value.node) == (str(path), "c")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,71 @@ def test_strided_arrays_and_foreign_arrays(model: fastinfer.Model) -> None:
     np.testing.assert_array_equal(model(OnlyDLPack()), expected)
     x.flags.writeable = False
     np.testing.assert_array_equal(model(x), expected)
+
+
+def test_calls_like_the_last_one(model: fastinfer.Model) -> None:
+    x, other = picture(2, 3, 8, 8), picture(2, 3, 8, 8, seed=1)
+    expected, of_other = model(x).copy(), model(other)
+    first, second = model(x), model(x)
+    assert first.flags.owndata and first.flags.writeable and not np.shares_memory(first, second)
+    first[:] = 9
+    np.testing.assert_array_equal(second, expected)
+    np.testing.assert_array_equal(model(pickle.loads(pickle.dumps(x))), expected)
+    np.testing.assert_array_equal(model(x=x), expected)
+    np.testing.assert_array_equal(model({"x": x}), expected)
+    np.testing.assert_array_equal(model.run({"x": x})["y"], expected)
+    np.testing.assert_array_equal(model(np.asfortranarray(x)), expected)
+    np.testing.assert_array_equal(model(x.view(np.recarray)), expected)
+    np.testing.assert_array_equal(model(other), of_other)
+
+
+def test_calls_unlike_the_last_one_are_refused_by_kind(model: fastinfer.Model) -> None:
+    x = picture(2, 3, 8, 8)
+    unlike: list[tuple[tuple[Any, ...], type[Exception]]] = [
+        ((), errors.InputError),
+        ((x, x), errors.InputError),
+        ((None,), errors.InputError),
+        ((x.astype(">f4"),), errors.DTypeError),
+        ((x.view(np.int32),), errors.DTypeError),
+        ((x.reshape(2, 3, 64),), errors.ShapeError),
+        ((x[:, :2],), errors.ShapeError),
+    ]
+    for arguments, kind in unlike:
+        expected = model(x)
+        with pytest.raises(kind):
+            model(*arguments)
+        np.testing.assert_array_equal(model(x), expected)
+
+
+def test_an_input_that_nothing_reads_is_still_checked() -> None:
+    m = load(model_of([helper.make_node("Relu", ["a"], ["y"])], [("b", (2,)), ("a", (3,))], ["y"]))
+    a, b = picture(3), picture(2)
+    for _ in range(2):
+        np.testing.assert_array_equal(m(b, a), np.maximum(a, 0))
+        with pytest.raises(errors.ShapeError):
+            m(a, a)
+
+
+def test_outputs_in_the_order_of_the_file() -> None:
+    nodes = [helper.make_node("Relu", ["x"], ["z"]), helper.make_node("Neg", ["x"], ["a"])]
+    m, x = load(model_of(nodes, [("x", (5,))], ["z", "a"])), picture(5)
+    for _ in range(2):
+        found = m(x)
+        assert list(found) == ["z", "a"]
+        np.testing.assert_array_equal(found["z"], np.maximum(x, 0))
+        np.testing.assert_array_equal(found["a"], -x)
+
+
+def test_data_that_make_a_run_fail_name_node_and_file_at_each_call() -> None:
+    indices = helper.make_tensor_value_info("i", TensorProto.INT64, (2,))
+    model = model_of([helper.make_node("Gather", ["x", "i"], ["y"], "pick")], [("x", (3,))], ["y"])
+    model.graph.input.append(indices)
+    m, x = load(model), picture(3)
+    np.testing.assert_array_equal(m(x, np.array([2, 0])), x[[2, 0]])
+    for _ in range(2):
+        with pytest.raises(errors.FastinferError) as caught:
+            m(x, np.array([3, 0]))
+        assert caught.value.node == "pick"
 
 
 def test_outputs_belong_to_the_caller() -> None:

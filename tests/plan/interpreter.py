@@ -96,6 +96,9 @@ def _run_step(program: Program, step: StepRecord, buffers: list[Array]) -> None:
             assert records[i].strides[1] == 1
     results = _STEPS[step.op](step, x, y)
     activation = step.attributes.get("activation")
+    if step.op == "conv" and len(y) == 2:
+        made = _activated(results[0], step, activation) if activation else results[0]
+        results = (*results, made.mean(3, keepdims=True))
     for i, (target, result) in enumerate(zip(y, results, strict=True)):
         assert target.shape == result.shape, f"{step.name}: {target.shape} is written with {result.shape}"
         target[...] = _activated(result, step, activation) if i == 0 and activation else result

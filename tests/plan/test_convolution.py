@@ -148,6 +148,48 @@ def test_conv(c: dict[str, Any]) -> None:
     check(c)
 
 
+@pytest.mark.parametrize("algorithm", ["winograd_f23", "winograd_f43", "winograd_f63", "fft"])
+@pytest.mark.parametrize(
+    ("size", "inputs", "outputs"),
+    [((7, 9), 1, 1), ((7, 9), 20, 50), ((26, 22), 136, 130), ((61, 58), 3, 17), ((3, 70), 136, 70)],
+)
+def test_threads_do_not_change_transformed_tiles(
+    algorithm: str, size: tuple[int, int], inputs: int, outputs: int
+) -> None:
+    """Threads share blocks of tiles, or have blocks of their own: as weights and tiles are many or few."""
+    rng = np.random.default_rng(0)
+    kernel = 5 if algorithm == "fft" else 3
+    x = rng.standard_normal((2, inputs, *size)).astype(np.float32)
+    w = rng.standard_normal((outputs, inputs, kernel, kernel)).astype(np.float32)
+    residual = rng.standard_normal((2, outputs, *size)).astype(np.float32)
+    net = Net()
+    y = net.image((2, outputs, *size))
+    b = rng.standard_normal(outputs).astype(np.float32)
+    net.conv(net.image_input(x), y, w, b, net.image_input(residual), name="it", pads=[kernel // 2] * 4)
+    net.output(y)
+    (wanted,) = net.run(algorithms={"it": algorithm})
+    for threads in (2, 3, 5):
+        (found,) = net.run(algorithms={"it": algorithm}, threads=threads)
+        assert np.array_equal(found, wanted), threads
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("size", [(7, 7), (1, 3), (1, 1)])
+def test_threads_do_not_change_shared_columns(groups: int, size: tuple[int, int]) -> None:
+    """More weights than a core keeps and few rows: panels that are left over are cut by rows, where there are rows."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((1, 64 * groups, *size)).astype(np.float32)
+    w = rng.standard_normal((520, 64, 3, 3)).astype(np.float32)
+    net = Net()
+    y = net.image((1, 520, *size))
+    net.conv(net.image_input(x), y, w, name="it", pads=[1] * 4, groups=groups)
+    net.output(y)
+    (wanted,) = net.run(algorithms={"it": "indirect"})
+    for threads in (2, 3, 4, 5):
+        (found,) = net.run(algorithms={"it": "indirect"}, threads=threads)
+        assert np.array_equal(found, wanted), threads
+
+
 @given(convolutions())
 @settings(max_examples=60, deadline=None)
 def test_conv_of_planar_channels(c: dict[str, Any]) -> None:
@@ -258,7 +300,8 @@ def test_forced_algorithm_must_exist_and_apply() -> None:
     net.output(y)
     with pytest.raises(_core.CoreError, match="there is no algorithm quantum") as error:
         net.prepare(algorithms={"*": "quantum"})
-    assert error.value.kind == "value"
+    assert (error.value.kind, error.value.node) == ("argument", "")
+    assert "winograd_f43" in error.value.reason
     with pytest.raises(_core.CoreError, match="depthwise applies nowhere"):
         net.prepare(algorithms={"*": "depthwise"})
     report = {row["name"]: row for row in net.prepare(algorithms={"*": "im2col"}).report()}

@@ -182,6 +182,32 @@ def test_arrays_are_checked() -> None:
         plan.run([x], [y])
 
 
+def test_calls_name_every_array_of_the_plan() -> None:
+    net = small()
+    plan = net.prepare()
+    x, f32 = net.inputs[0], np.dtype(np.float32)
+    good, made = ("x", f32, x.shape, 0), ("y", f32, (1, 4, 5, 5), 0)
+    unread = ("u", np.dtype(np.int64), (), -1)
+    found = _core.Call(plan, [unread, good], [made]).run((np.array(7), x))
+    assert found is not None
+    y = np.empty((1, 4, 5, 5), np.float32)
+    plan.run([x], [y])
+    np.testing.assert_array_equal(found["y"], y)
+    for inputs, outputs in (
+        ([], [made]),
+        ([good], []),
+        ([good, good], [made]),
+        ([("x", f32, x.shape, 1)], [made]),
+        ([("x", f32, x.shape, -2)], [made]),
+        ([("x", f32, (1, 4, 5, 4), 0)], [made]),
+        ([("x", np.dtype(np.float64), x.shape, 0)], [made]),
+        ([good], [("y", f32, (1, 4, 5, 5), -1)]),
+        ([good], [("y", f32, (1, 4, 5, 6), 0)]),
+    ):
+        with pytest.raises(_core.CoreError):
+            _core.Call(plan, inputs, outputs)
+
+
 def codebook_net(codes: list[int], gaps: list[int], entries: int = 256) -> Net:
     packed = np.zeros((len(gaps) + 1) // 2, np.uint8)
     for i, gap in enumerate(gaps):

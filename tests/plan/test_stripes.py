@@ -57,6 +57,16 @@ def branches(net: Net) -> tuple[int, int]:
     return first, last
 
 
+def skipped_rows(net: Net) -> tuple[int, int]:
+    """A third of the rows of what the first step makes are read."""
+    x = net.image_input(floats(0, 1, 3, 23, 12))
+    wide, y = net.image((1, 20, 23, 12)), net.image((1, 5, 8, 4))
+    first = net.conv(x, wide, floats(1, 20, 3, 3, 3), pads=[1, 1, 1, 1])
+    last = net.conv(wide, y, floats(2, 5, 20, 1, 1), strides=[3, 3])
+    net.output(y)
+    return first, last
+
+
 def resized(net: Net) -> tuple[int, int]:
     x = net.image_input(floats(0, 1, 5, 9, 7))
     twice, y = net.image((1, 5, 18, 14)), net.image((1, 3, 18, 14))
@@ -68,7 +78,9 @@ def resized(net: Net) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize("stripe_rows", [1, 2, 5, 100])
-@pytest.mark.parametrize("build", [inverted_residual, conv_then_pool, branches, resized], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "build", [inverted_residual, conv_then_pool, branches, skipped_rows, resized], ids=lambda f: f.__name__
+)
 def test_stripes_equal_whole_steps(build: Callable[[Net], tuple[int, int]], stripe_rows: int) -> None:
     # Where arithmetic is slow, FFT would be taken there, which needs its whole input.
     algorithms = {"conv3": "indirect"} if build is branches else {}

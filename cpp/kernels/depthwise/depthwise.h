@@ -4,8 +4,13 @@
 //   residual(n, oy, ox, o) ) y = oy * stride_h - pad_top + i * dilation_h,   x = ox * stride_w -
 //   pad_left + j * dilation_w
 //
+// and, where asked for, the mean of each row of the output, taken while what it is of is in L1:
+//
+//   means(n, oy, o) = sum_{ox} y(n, oy, ox, o) / width
+//
 // where taps outside the input count nothing. Taps are summed in the order of (i, j), whatever the
-// tile or the range of rows, so results do not depend on how rows are divided.
+// tile or the range of rows, and a row's mean is summed in an order that its width decides, so
+// results do not depend on how rows are divided.
 #pragma once
 
 #include <cstddef>
@@ -23,6 +28,7 @@ struct Convolution {
   Image<const float> input;
   Image<float> output;          // channels = input.channels * multiplier
   Image<const float> residual;  // data null: none; otherwise of the output's shape
+  Image<float> means;  // data null: none; otherwise of the output's shape, but one pixel wide
   Window window;
   int32_t multiplier = 1;
   const float* weights = nullptr;  // packed

@@ -1,9 +1,8 @@
 // Any window, stride, dilation and multiplier: one output pixel at a time. Include after FI_VEC_H.
 #pragma once
 
-#include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise/means.inl"
 #include "kernels/span.h"
-#include "simd/epilogue.inl"
 
 namespace fi::depthwise {
 namespace {
@@ -88,8 +87,12 @@ FI_INLINE void run_row(const Convolution& convolution, int64_t n, int64_t oy,
     } else {
       run_multiplier(pixel, input.channels, convolution.multiplier, finish);
     }
-    if (is_curve(convolution.activation.kind))
-      activate_pixels(convolution.activation, convolution.output.channels, 1, pixel.y, 0);
+  }
+  const Image<float>& output = convolution.output;
+  const RowMean mean = mean_of_row(convolution, n, oy, 1);
+  if (mean.row || is_curve(convolution.activation.kind)) {
+    finish_pixels(convolution.activation, 0, output.channels, output.width, output.pixel(n, oy, 0),
+                  output.pixel_stride, mean, 0);
   }
 }
 

@@ -7,9 +7,8 @@
 // FI_VEC_H.
 #pragma once
 
-#include "kernels/depthwise/depthwise.h"
+#include "kernels/depthwise/means.inl"
 #include "kernels/span.h"
-#include "simd/epilogue.inl"
 
 namespace fi::depthwise {
 namespace {
@@ -44,6 +43,8 @@ struct Tile {
   int64_t y_row_step, y_step;
   const float* residual;
   int64_t residual_row_step, residual_step;
+  RowMean mean;
+  bool sums;  // whether registers hold what the mean is of: not before a curve
 };
 
 template <int K>
@@ -139,6 +140,7 @@ FI_INLINE void run_lines_vector(const Tile& tile, const Finish& finish, int64_t 
     finish(sum[l], residual, hold_scalar(tile.residual_step), outputs, lanes);
     store_pixels(sum[l], tile.y + l * tile.y_row_step + c, hold_scalar(tile.y_step), outputs,
                  lanes);
+    if (tile.sums) tile.mean.add_pixels(sum[l], outputs, l, c, lanes);
     if (residual) residual += tile.residual_row_step;
   }
 }
@@ -167,10 +169,13 @@ FI_INLINE void run_lines_phase(const Convolution& convolution, const Lines& line
   const Image<float>& output = convolution.output;
   const int64_t top = lines.oy * window.stride_h - window.pad_top;
   const int64_t count = (output.width - phase + lines.phases - 1) / lines.phases;
+  const bool curve = is_curve(convolution.activation.kind);
   const uint32_t inner = (1u << (kUnder<K, S> - K / 2)) - (1u << (K / 2));
   for (int64_t first = 0; first < count; first += kWide) {
-    // Tiles may overlap, so that the last one is whole; but not where a residual may be in place.
-    const bool shift = count >= kWide && count - first < kWide && !convolution.residual.data;
+    // Tiles may overlap, so that the last one is whole; but not where a residual may be in place,
+    // nor where pixels are summed.
+    const bool apart = convolution.residual.data || convolution.means.data;
+    const bool shift = count >= kWide && count - first < kWide && !apart;
     const int64_t begin = shift ? count - kWide : first, rest = count - begin;
     const int64_t ox = phase + begin * lines.phases;
     const int64_t left = ox * window.stride_w - window.pad_left;
@@ -182,16 +187,15 @@ FI_INLINE void run_lines_phase(const Convolution& convolution, const Lines& line
     tile.y = output.pixel(lines.n, lines.oy, ox);
     tile.residual =
         convolution.residual.data ? convolution.residual.pixel(lines.n, lines.oy, ox) : nullptr;
+    tile.mean.begins = ox == 0;
     if (rest >= kWide && (tile.columns & inner) == inner) {
       run_tile<K, S, L, false>(tile, finish, lines.channels.begin, lines.channels.end);
     } else {
       run_tile<K, S, L, true>(tile, finish, lines.channels.begin, lines.channels.end);
     }
-    if (!is_curve(convolution.activation.kind)) continue;
-    for (int l = 0; l < L; ++l) {
-      activate_pixels(convolution.activation, lines.channels.end - lines.channels.begin,
-                      tile.outputs, tile.y + l * tile.y_row_step + lines.channels.begin,
-                      tile.y_step);
+    for (int l = 0; l < L && curve; ++l) {
+      finish_pixels(convolution.activation, lines.channels.begin, lines.channels.end, tile.outputs,
+                    tile.y + l * tile.y_row_step, tile.y_step, tile.mean, l);
     }
   }
 }
@@ -215,6 +219,8 @@ FI_INLINE void run_some_lines(const Convolution& convolution, const Lines& lines
   tile.y_step = convolution.output.pixel_stride * lines.phases;
   tile.residual_row_step = convolution.residual.row_stride * lines.row_phases;
   tile.residual_step = convolution.residual.pixel_stride * lines.phases;
+  tile.mean = mean_of_row(convolution, lines.n, lines.oy, lines.row_phases);
+  tile.sums = tile.mean.row && !is_curve(convolution.activation.kind);
   for (int64_t phase = 0; phase < lines.phases && phase < convolution.output.width; ++phase)
     run_lines_phase<K, S, L>(convolution, lines, phase, tile, finish);
 }

@@ -139,6 +139,7 @@ FI_INLINE void run_phase(const Convolution& convolution, Patch& patch, int64_t n
   const Image<const float>& input = convolution.input;
   const float* const first_row = patch.x;
   const int64_t dilation = window.dilation_w;
+  RowMean mean = mean_of_row(convolution, n, oy, 1);
   const int64_t under = (kTile - 1) * S + patch.kernel_w;
   for (int64_t ox = phase; ox < convolution.output.width; ox += kTile * phases) {
     const int64_t left = ox * window.stride_w - window.pad_left;
@@ -153,9 +154,10 @@ FI_INLINE void run_phase(const Convolution& convolution, Patch& patch, int64_t n
     } else {
       run_patch<S, true>(patch, finish, channels.begin, channels.end);
     }
-    if (is_curve(convolution.activation.kind)) {
-      activate_pixels(convolution.activation, channels.end - channels.begin, patch.outputs,
-                      patch.y + channels.begin, patch.y_step);
+    mean.begins = ox == 0;
+    if (mean.row || is_curve(convolution.activation.kind)) {
+      finish_pixels(convolution.activation, channels.begin, channels.end, patch.outputs, patch.y,
+                    patch.y_step, mean, 0);
     }
   }
   patch.x = first_row;

@@ -140,10 +140,27 @@ void pack_weights(const Layer& layer, const WeightView& weights, int64_t n_begin
 /// Scratch that one worker needs for run().
 size_t scratch_bytes(const Layer& layer);
 
-/// Outputs [n_begin, n_end) (multiples of layer.unit(), but for the end) of tiles [begin, end) of
-/// the grid of convolution.rows, on the calling thread.
+/// Outputs [n_begin, n_end) (whole groups) of tiles [begin, end) of the grid of convolution.rows,
+/// on the calling thread.
 void run(const Layer& layer, const Convolution& convolution, const char* packed, int64_t begin,
          int64_t end, int64_t n_begin, int64_t n_end, char* scratch);
+
+/// Tiles [first, first + tiles) of a grid, at most layer.block_tiles, that several workers
+/// transform and multiply together, in the scratch of one of them.
+struct Shared {
+  int64_t first, tiles;
+  char* memory;
+};
+/// The steps of run() for one block, unless the layer is depthwise, each to be divided at will and
+/// to begin when the one before it is done: inputs of tiles [begin, end) of the block, with the
+/// worker's own scratch; outputs [n_begin, n_end) (n_begin a multiple of kernel->nr) of each group
+/// at one point; outputs of tiles [begin, end) of the block.
+void transform_inputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                      int64_t begin, int64_t end, char* scratch);
+void multiply(const Layer& layer, const Convolution& convolution, const char* packed,
+              const Shared& shared, int64_t point, int64_t n_begin, int64_t n_end);
+void transform_outputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                       int64_t begin, int64_t end, char* scratch);
 
 /// Roundings that an output goes through, relative to magnitude(); see bound.cc.
 double roundings(int t, int64_t group_inputs);

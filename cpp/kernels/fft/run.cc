@@ -39,15 +39,12 @@ Scratch scratch_of(const Layer& layer) {
   return scratch;
 }
 
-/// Outputs [n_begin, n_end): whole groups, or part of the only one.
+/// Outputs [n_begin, n_end): whole groups.
 struct Part {
   int64_t n_begin, n_end, group_begin, group_end, inputs_begin, inputs_end;
 };
 Part part_of(const Shape& shape, int64_t n_begin, int64_t n_end) {
-  Part part{n_begin, n_end, 0, 1, 0, shape.inputs};
-  if (shape.groups == 1) return part;
-  part.group_begin = n_begin / shape.group_outputs();
-  part.group_end = n_end / shape.group_outputs();
+  Part part{n_begin, n_end, n_begin / shape.group_outputs(), n_end / shape.group_outputs(), 0, 0};
   part.inputs_begin = part.group_begin * shape.group_inputs();
   part.inputs_end = part.group_end * shape.group_inputs();
   return part;
@@ -87,11 +84,11 @@ int64_t point_floats(const Layer& layer) {
   return (layer.shape.group_outputs() + nr - 1) / nr * panel_floats(layer);
 }
 
+/// Point p of each group of a part, outputs [n_begin, n_end) of the group.
 void multiply(const Layer& layer, const Part& part, const Block& inputs, const Block& outputs,
-              const float* packed) {
+              const float* packed, int64_t p, int64_t n_begin, int64_t n_end) {
   const Shape& shape = layer.shape;
   const int64_t points = layer.kernel->points(), floats = point_floats(layer);
-  const int64_t column = shape.groups == 1 ? part.n_begin : 0;
   Product product{};
   product.x_stride = inputs.tile_stride;
   product.x_imaginary = inputs.imaginary;
@@ -99,18 +96,30 @@ void multiply(const Layer& layer, const Part& part, const Block& inputs, const B
   product.y_imaginary = outputs.imaginary;
   product.rows = inputs.end - inputs.begin;
   product.inputs = shape.group_inputs();
-  product.outputs = shape.groups == 1 ? part.n_end - part.n_begin : shape.group_outputs();
-  for (int64_t p = 0; p < points; ++p) {
-    product.pair = p == 0 || p == layer.kernel->t / 2;
-    for (int64_t group = part.group_begin; group < part.group_end; ++group) {
-      const int64_t g = group - part.group_begin;
-      product.x = inputs.points + p * inputs.point_stride + g * shape.group_inputs();
-      product.y = outputs.points + p * outputs.point_stride + g * shape.group_outputs();
-      product.w =
-          packed + (group * points + p) * floats + column / layer.kernel->nr * panel_floats(layer);
-      layer.kernel->multiply(product);
-    }
+  product.outputs = n_end - n_begin;
+  product.pair = p == 0 || p == layer.kernel->t / 2;
+  for (int64_t group = part.group_begin; group < part.group_end; ++group) {
+    const int64_t g = group - part.group_begin;
+    product.x = inputs.points + p * inputs.point_stride + g * shape.group_inputs();
+    product.y = outputs.points + p * outputs.point_stride + g * shape.group_outputs() + n_begin;
+    product.w =
+        packed + (group * points + p) * floats + n_begin / layer.kernel->nr * panel_floats(layer);
+    layer.kernel->multiply(product);
   }
+}
+
+/// Tiles [begin, end) of a block that several workers share.
+Block block_of(const Layer& layer, const Convolution& convolution, const Shared& shared,
+               bool products, int64_t begin, int64_t end, char* work) {
+  const Scratch places = scratch_of(layer);
+  Block block = block_of(grid_of(convolution, layer.kernel->t),
+                         products ? layer.shape.outputs : layer.shape.inputs, shared.first,
+                         shared.first + shared.tiles,
+                         shared.memory + (products ? places.outputs : places.inputs), work);
+  block.begin = shared.first + begin;
+  block.end = shared.first + end;
+  block.points += begin * block.tile_stride;
+  return block;
 }
 
 }  // namespace
@@ -173,9 +182,30 @@ void run(const Layer& layer, const Convolution& convolution, const char* packed,
     const Block outputs =
         block_of(grid, partial.output.channels, tile, last, scratch + places.outputs, scratch);
     layer.kernel->input(partial, inputs);
-    multiply(layer, part, inputs, outputs, spectra);
+    for (int64_t p = 0; p < layer.kernel->points(); ++p)
+      multiply(layer, part, inputs, outputs, spectra, p, 0, layer.shape.group_outputs());
     layer.kernel->output(partial, outputs);
   }
+}
+
+void transform_inputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                      int64_t begin, int64_t end, char* scratch) {
+  layer.kernel->input(convolution,
+                      block_of(layer, convolution, shared, false, begin, end, scratch));
+}
+
+void multiply(const Layer& layer, const Convolution& convolution, const char* packed,
+              const Shared& shared, int64_t point, int64_t n_begin, int64_t n_end) {
+  multiply(layer, part_of(layer.shape, 0, layer.shape.outputs),
+           block_of(layer, convolution, shared, false, 0, shared.tiles, nullptr),
+           block_of(layer, convolution, shared, true, 0, shared.tiles, nullptr),
+           reinterpret_cast<const float*>(packed), point, n_begin, n_end);
+}
+
+void transform_outputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                       int64_t begin, int64_t end, char* scratch) {
+  layer.kernel->output(convolution,
+                       block_of(layer, convolution, shared, true, begin, end, scratch));
 }
 
 }  // namespace fi::fft

@@ -1,8 +1,10 @@
 // Block sizes and rows: pure functions of the problem, the table and cache sizes.
 #include <algorithm>
+#include <cmath>
 
 #include "cpu/cache.h"
 #include "kernels/gemm/depth.h"
+#include "kernels/gemm/narrow.h"
 
 namespace fi::gemm {
 namespace {
@@ -38,14 +40,14 @@ Core core_of(Tier tier) {
   }
 }
 
-/// Cycles that one k of a rows x vectors tile takes. The rhs comes from L2, which costs a wide tile
-/// more: measured, 8x48 loses 6 % to it and 4x96 12 %.
-double cycles_per_k(int64_t rows, int64_t vectors, int lanes) {
-  const double multiplies = static_cast<double>(rows * vectors) / 2;
-  const double loads = static_cast<double>(rows + vectors) / 2;
+/// Cycles that one k of a tile takes, whose rows each fill so many vectors, or a part of one. The
+/// rhs comes from L2, which costs a wide tile more: measured, 8x48 loses 6 % to it and 4x96 12 %.
+double cycles_per_k(int64_t rows, double vectors, int lanes) {
+  const double multiplies = static_cast<double>(rows) * vectors / 2;
+  const double loads = (static_cast<double>(rows) + std::ceil(vectors)) / 2;
   constexpr double kLatency = 4, kCyclesPerRhsByte = 0.004;
   return std::max({multiplies, loads, kLatency}) +
-         kCyclesPerRhsByte * static_cast<double>(vectors * lanes) * sizeof(float);
+         kCyclesPerRhsByte * std::ceil(vectors) * lanes * sizeof(float);
 }
 
 /// Rows that the micro-kernel computes for m valid ones.
@@ -53,12 +55,22 @@ int64_t rounded_rows(int64_t m, int64_t mr) {
   return std::min<int64_t>(m == 1 ? 1 : round_up(m, 2), mr);
 }
 
-/// Cycles of all tiles of one panel of `vectors` vectors.
-double panel_cycles(const Kernel& kernel, LhsForm form, int64_t vectors, int64_t m, int64_t k) {
+/// Vectors that a row of so many columns fills: in whole tiles, several rows may share the last.
+double vectors_of(const Kernel& kernel, LhsForm form, int64_t columns, bool whole_tile) {
+  const int64_t lanes = core_of(kernel.info.tier).lanes, rest = columns % lanes;
+  int64_t filled = round_up(columns, lanes);
+  if (whole_tile && rest > 0 && columns > lanes && has_narrow(form, kernel.mr, kernel.nr, lanes))
+    filled = columns - rest + narrow_lanes(rest, lanes);
+  return static_cast<double>(filled) / static_cast<double>(lanes);
+}
+
+/// Cycles of all tiles of one panel of so many columns.
+double panel_cycles(const Kernel& kernel, LhsForm form, int64_t columns, int64_t m, int64_t k) {
   const auto tile = [&](int64_t rows) {
     const double entry = form == LhsForm::strided || form == LhsForm::mapped ? 40 : 60;
+    const double vectors = vectors_of(kernel, form, columns, rows == kernel.mr && m > kernel.mr);
     return static_cast<double>(k) * cycles_per_k(rows, vectors, core_of(kernel.info.tier).lanes) +
-           entry + 2.0 * static_cast<double>(rows * vectors);
+           entry + 2.0 * static_cast<double>(rows) * std::ceil(vectors);
   };
   const int64_t tail = m % kernel.mr;
   return static_cast<double>(m / kernel.mr) * tile(kernel.mr) +
@@ -70,11 +82,10 @@ double estimate(const Kernel& kernel, LhsForm form, int64_t m, int64_t n, int64_
   const Core core = core_of(kernel.info.tier);
   const int64_t panels = n / kernel.nr, tail = n % kernel.nr;
   const auto cycles = [&](int64_t columns) {
-    const int64_t vectors = (columns + core.lanes - 1) / core.lanes;
-    const double bytes = static_cast<double>(k * vectors * core.lanes) * sizeof(float);
+    const double bytes = static_cast<double>(k * round_up(columns, core.lanes)) * sizeof(float);
     const bool far =
         static_cast<int64_t>(kernel.packed_rhs_bytes(k, n)) > cpu::cache_sizes().l2 / 2;
-    return std::max(panel_cycles(kernel, form, vectors, m, k),
+    return std::max(panel_cycles(kernel, form, columns, m, k),
                     bytes / (far ? core.far_bytes : core.l2_bytes));
   };
   return static_cast<double>(panels) * cycles(kernel.nr) + (tail ? cycles(tail) : 0);

@@ -161,6 +161,7 @@ class Block {
     Tile tile = common_tile();
     for (int64_t m = m_begin; m < m_end; m += kernel.mr) {
       move_to_rows(m, m_begin, m_end, offsets, tile);
+      fetch_lhs(m + kernel.mr, m_end);
       tile.rhs = first_panel;
       for (int64_t n = n_begin; n < n_end; n += kernel.nr, tile.rhs += panel_bytes_) {
         move_to_columns(n, n_end, tile);
@@ -232,6 +233,18 @@ class Block {
     if (epilogue.residual) {
       tile.epilogue.residual =
           static_cast<const char*>(epilogue.residual) + m * epilogue.residual_stride + column;
+    }
+  }
+
+  /// The rows of the next tile, where they are pieces of longer ones: nothing else foresees them.
+  void fetch_lhs(int64_t m, int64_t m_end) const {
+    const int64_t bytes = bytes_of(product_.kernel->info.lhs, k_.k());
+    if (product_.form != LhsForm::strided || product_.lhs_row_stride < bytes + kLine) return;
+    const int64_t end = std::min<int64_t>(m + product_.kernel->mr, m_end);
+    const char* row = static_cast<const char*>(product_.lhs) + m * product_.lhs_row_stride +
+                      bytes_of(product_.kernel->info.lhs, k_.k_begin);
+    for (int64_t i = m; i < end; ++i, row += product_.lhs_row_stride) {
+      for (int64_t at = 0; at < bytes; at += kLine) __builtin_prefetch(row + at);
     }
   }
 

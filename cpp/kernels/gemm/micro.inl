@@ -6,6 +6,7 @@
 
 #include "base/inline.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/gemm/narrow.h"
 #include "kernels/name.h"
 #include "simd/activation.inl"
 
@@ -63,6 +64,18 @@ FI_INLINE const float* multiply(Accumulators<M, V>& acc, const float* const (&a)
   return rhs;
 }
 
+/// Where tap t of each row starts.
+template <int M>
+FI_INLINE void rows_of_tap(const Tile& tile, int64_t t, int mr, const float* (&a)[M]) {
+  const int32_t* offsets = tile.offsets + t * mr;
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i) {
+    const int32_t offset = offsets[i];
+    const char* start = offset == kPadRow ? tile.pad : tile.lhs + offset;
+    a[i] = reinterpret_cast<const float*>(start + tile.k_skip);
+  }
+}
+
 /// The sum of the block of K, by form of the lhs. Rows past the tile's m repeat its last row.
 template <LhsForm form, int M, int V>
 FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr, int nr) {
@@ -94,17 +107,19 @@ FI_INLINE void multiply_block(Accumulators<M, V>& acc, const Tile& tile, int mr,
     }
   } else {
     for (int32_t t = 0; t < tile.taps; ++t) {
-      const int32_t* offsets = tile.offsets + static_cast<int64_t>(t) * mr;
-#pragma GCC unroll 16
-      for (int i = 0; i < M; ++i) {
-        const int32_t offset = offsets[i];
-        const char* start = offset == kPadRow ? tile.pad : tile.lhs + offset;
-        a[i] = reinterpret_cast<const float*>(start + tile.k_skip);
-      }
+      rows_of_tap(tile, t, mr, a);
       rhs = multiply<always_streams(M)>(acc, a, Step{1}, tile.k_tap, rhs, nr, ahead);
     }
   }
 }
+
+}  // namespace
+}  // namespace fi::gemm
+
+#include "kernels/gemm/narrow.inl"
+
+namespace fi::gemm {
+namespace {
 
 /// Runs body(i, j, p, lanes) for the vectors of the tile that hold valid elements.
 template <int M, int V, class F>
@@ -183,6 +198,24 @@ FI_INLINE void finish(Accumulators<M, V>& acc, const Tile& tile) {
   }
 }
 
+/// What the blocks of K before this one have summed.
+template <int M, int V>
+FI_INLINE void load_sums(Accumulators<M, V>& acc, const Tile& tile) {
+  if (tile.first) return;
+  for_each_vector<M, V>(tile, tile.dst, tile.dst_stride,
+                        [&](int i, int j, float* p, int lanes)
+                            FI_INLINE_LAMBDA { acc.v[i][j] = load_lanes(p, lanes); });
+}
+
+template <int M, int V>
+FI_INLINE void store_sums(Accumulators<M, V>& acc, const Tile& tile) {
+  if (tile.last) finish(acc, tile);
+  for_each_vector<M, V>(tile, tile.dst, tile.dst_stride,
+                        [&](int i, int j, float* p, int lanes)
+                            FI_INLINE_LAMBDA { store_lanes(p, acc.v[i][j], lanes); });
+  if (tile.last && is_curve(tile.epilogue.activation.kind)) activate_tile(tile);
+}
+
 template <LhsForm form, int M, int V>
 void run_tile(const Tile& tile, int mr, int nr) {
   Accumulators<M, V> acc;
@@ -191,17 +224,26 @@ void run_tile(const Tile& tile, int mr, int nr) {
 #pragma GCC unroll 16
     for (int j = 0; j < V; ++j) acc.v[i][j] = zero();
   }
-  if (!tile.first) {
-    for_each_vector<M, V>(tile, tile.dst, tile.dst_stride,
-                          [&](int i, int j, float* p, int lanes)
-                              FI_INLINE_LAMBDA { acc.v[i][j] = load_lanes(p, lanes); });
-  }
+  load_sums(acc, tile);
   multiply_block<form>(acc, tile, mr, nr);
-  if (tile.last) finish(acc, tile);
-  for_each_vector<M, V>(tile, tile.dst, tile.dst_stride,
-                        [&](int i, int j, float* p, int lanes)
-                            FI_INLINE_LAMBDA { store_lanes(p, acc.v[i][j], lanes); });
-  if (tile.last && is_curve(tile.epilogue.activation.kind)) activate_tile(tile);
+  store_sums(acc, tile);
+}
+
+/// The same where the last vector has at most T columns, and rows share it.
+template <LhsForm form, int M, int V, int T>
+void run_narrow(const Tile& tile, int mr, int nr) {
+  Accumulators<M, V> acc;
+  Narrow<M, T> narrow;
+#pragma GCC unroll 16
+  for (int i = 0; i < M; ++i) {
+#pragma GCC unroll 16
+    for (int j = 0; j < V; ++j) acc.v[i][j] = zero();
+  }
+  load_sums(acc, tile);
+  narrow.join(acc, tile.first);
+  multiply_narrow<form>(acc, narrow, tile, mr, nr);
+  narrow.part(acc);
+  store_sums(acc, tile);
 }
 
 /// The smallest tile of 1, 2, 4, 6 or 8 rows that holds m rows: tails of M cost what they need.
@@ -229,6 +271,13 @@ template <LhsForm form, int mr, int nr, int V = nr / kLanes>
 void run_any(const Tile& tile) {
   if constexpr (V > 1) {
     if (tile.n <= (V - 1) * kLanes) return run_any<form, mr, nr, V - 1>(tile);
+  }
+  if constexpr (V > 1 && has_narrow(form, mr, nr, kLanes)) {
+    const int rest = tile.n - (V - 1) * kLanes;
+    if (tile.m == mr && !tile.streams && rest <= kLanes / 2) {
+      if (rest > kQuad) return run_narrow<form, mr, V, kLanes / 2>(tile, mr, nr);
+      return run_narrow<form, mr, V, kQuad>(tile, mr, nr);
+    }
   }
   run_rows<form, mr, V>(tile, nr);
 }

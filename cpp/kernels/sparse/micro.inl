@@ -26,11 +26,41 @@ struct Pixels {
       store(p + v * kLanes, x);
     }
   }
+  FI_INLINE f32v read_own(const float* p, int v) const { return read(p, v); }
+  FI_INLINE void write_own(float* p, int v, f32v x) const { write(p, v, x); }
 };
 
-template <int count, bool partial>
-void run_rows(const Tile& tile) {
-  const Pixels<count, partial> pixels{tile.pixels - (count - 1) * kLanes};
+/// Vectors of a tile with a pitch: each lies in one row. One that ends behind its row's end writes
+/// into the next row, whose vector comes after it; the last one writes what is its own.
+template <int count>
+struct PitchedPixels {
+  int64_t at[count];
+  int own[count];  // lanes that are pixels of the row
+
+  FI_INLINE explicit PitchedPixels(const Tile& tile) {
+    for (int v = 0; v < count; ++v) {
+      const int pixel = tile.start + v * kLanes, column = pixel % tile.pitch;
+      at[v] = int64_t{pixel / tile.pitch} * tile.width + column;
+      own[v] = tile.width - column < kLanes ? tile.width - column : kLanes;
+    }
+  }
+  FI_INLINE f32v read(const float* p, int v) const {
+    return v == count - 1 ? read_own(p, v) : load(p + at[v]);
+  }
+  FI_INLINE void write(float* p, int v, f32v x) const {
+    if (v == count - 1) {
+      write_own(p, v, x);
+    } else {
+      store(p + at[v], x);
+    }
+  }
+  FI_INLINE f32v read_own(const float* p, int v) const { return load_n(p + at[v], own[v]); }
+  FI_INLINE void write_own(float* p, int v, f32v x) const { store_n(p + at[v], x, own[v]); }
+};
+
+/// `inputs` read x, `pixels` read and write y.
+template <int count, class Inputs, class Outputs>
+FI_INLINE void run_rows(const Tile& tile, const Inputs& inputs, const Outputs& pixels) {
   const bool clamps = tile.last && tile.activation.kind == ActivationKind::clamp;
   const bool curve = tile.last && is_curve(tile.activation.kind);
   const f32v low = splat(clamps ? tile.activation.alpha : -__builtin_inff());
@@ -52,7 +82,7 @@ void run_rows(const Tile& tile) {
       const float* p = reinterpret_cast<const float*>(x + entry->offset);
       const f32v weight = splat(entry->value);
 #pragma GCC unroll 16
-      for (int v = 0; v < count; ++v) sum[v] = fma(weight, pixels.read(p, v), sum[v]);
+      for (int v = 0; v < count; ++v) sum[v] = fma(weight, inputs.read(p, v), sum[v]);
     }
     if (tile.last) {
       if (tile.residual) {
@@ -67,9 +97,20 @@ void run_rows(const Tile& tile) {
     for (int v = 0; v < count; ++v) pixels.write(y, v, sum[v]);
     if (curve) {
       for (int v = 0; v < count; ++v)
-        pixels.write(y, v, activate(pixels.read(y, v), tile.activation));
+        pixels.write_own(y, v, activate(pixels.read_own(y, v), tile.activation));
     }
   }
+}
+
+template <int count, bool partial>
+void run_joined(const Tile& tile) {
+  const Pixels<count, partial> pixels{tile.pixels - (count - 1) * kLanes};
+  run_rows<count>(tile, pixels, pixels);
+}
+
+template <int count>
+void run_pitched(const Tile& tile) {
+  run_rows<count>(tile, Pixels<count, false>{kLanes}, PitchedPixels<count>(tile));
 }
 
 /// The call for the tile's number of vectors, 1..count.
@@ -78,7 +119,8 @@ FI_INLINE void dispatch(const Tile& tile, int vectors, bool partial) {
   if constexpr (count > 1) {
     if (vectors < count) return dispatch<count - 1>(tile, vectors, partial);
   }
-  return partial ? run_rows<count, true>(tile) : run_rows<count, false>(tile);
+  if (tile.pitch > 0) return run_pitched<count>(tile);
+  return partial ? run_joined<count, true>(tile) : run_joined<count, false>(tile);
 }
 
 template <int most>

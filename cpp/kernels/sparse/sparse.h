@@ -12,8 +12,10 @@
 //
 // Windows of one tap and stride 1 read the tensor itself. For all others a strip of output rows is
 // staged: each input plane is copied once for each column of taps, shifted and strided so that
-// output pixel p of tap row ky lies at p + ky' * out_width (rows of a stride apart in planes of
-// their own). Taps of a column share their rows, so nothing is lowered (im2col).
+// output pixel (y, x) of tap row ky lies at (y + ky') * pitch + x (rows of a stride apart in planes
+// of their own). Taps of a column share their rows, so nothing is lowered (im2col). The pitch is a
+// multiple of a vector where out_width nearly is, so that no load straddles cache lines: the pixels
+// between are computed and dropped.
 //
 // Columns are taken in chunks of input channels that a tile keeps in L1; sums rest in y between
 // them. The sum of an output is one chain over (i, ky, kx), however tiles, chunks and panels divide
@@ -60,7 +62,10 @@ struct Tile {
   const float* residual;
   int64_t residual_stride;
   const float* bias;
-  int32_t pixels;    // at most vectors * lanes
+  int32_t pixels;  // at most vectors * lanes
+  // With a pitch, rows of x are so far apart, a multiple of lanes, and rows of y and residual
+  // `width` pixels: y and residual are those of a row's first pixel, x `start` pixels behind it.
+  int32_t pitch, width, start;
   bool first, last;  // the first chunk begins at the bias; the last one adds the residual
   Activation activation;
 };
@@ -71,7 +76,8 @@ struct Staging {
   Window window;
   int64_t out_width, row_begin, rows;
   int64_t phases, plane_rows;  // planes of a tap column, and rows of each
-  float* out;                  // [channel][kernel_w][phases][plane_rows][out_width]
+  int64_t pitch;               // elements from row to row
+  float* out;                  // [channel][kernel_w][phases][plane_rows][pitch]
   int64_t channel_stride;      // elements
 };
 
@@ -108,6 +114,7 @@ struct Layer {
   int64_t tile_vectors;    // vectors of pixels of a tile
   int64_t strip_rows;      // output rows staged together
   int64_t phases, plane_rows;
+  int64_t pitch;           // elements from staged row to row
   int64_t chunk_channels;  // input channels of a chunk
   int64_t panels;          // parts of the output channels, for threads
 

@@ -14,7 +14,7 @@ void stage_plane(const Staging& s, const float* plane, int64_t left, int64_t pha
   // Not a row more than taps reach: it may not be there yet.
   const int64_t reach = static_cast<int64_t>(w.kernel_h - 1) * w.dilation_h - phase;
   const int64_t rows = s.rows + reach / w.stride_h;
-  for (int64_t r = 0; r < rows; ++r, y += w.stride_h, out += s.out_width) {
+  for (int64_t r = 0; r < rows; ++r, y += w.stride_h, out += s.pitch) {
     if (y < 0 || y >= s.input.height || columns.begin == columns.end) {
       stage_zeros(out, s.out_width);
     } else {
@@ -31,7 +31,7 @@ void stage(const Staging& s) {
     for (int64_t kx = 0; kx < w.kernel_w; ++kx) {
       for (int64_t phase = 0; phase < s.phases; ++phase) {
         stage_plane(s, plane, kx * w.dilation_w - w.pad_left, phase, out);
-        out += s.plane_rows * s.out_width;
+        out += s.plane_rows * s.pitch;
       }
     }
   }

@@ -37,7 +37,7 @@ int32_t offset_of(const Layer& layer, int64_t i, int64_t ky, int64_t kx) {
   if (!layer.direct) {
     const int64_t down = ky * window.dilation_h;
     const int64_t plane = kx * layer.phases + down % window.stride_h;
-    offset += (plane * layer.plane_rows + down / window.stride_h) * layer.shape.out_width;
+    offset += (plane * layer.plane_rows + down / window.stride_h) * layer.pitch;
   }
   return static_cast<int32_t>(offset * static_cast<int64_t>(sizeof(float)));
 }
@@ -101,8 +101,7 @@ void pack(const Layer& layer, const WeightView& weights, char* out) {
 }
 
 PackKey key_of(const Layer& layer) {
-  return {layer.channel_stride, layer.plane_rows * layer.shape.out_width, layer.chunk_channels,
-          layer.panels};
+  return {layer.channel_stride, layer.plane_rows * layer.pitch, layer.chunk_channels, layer.panels};
 }
 
 }  // namespace fi::sparse

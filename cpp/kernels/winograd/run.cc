@@ -53,13 +53,20 @@ gemm::Product product_of(const Layer& layer, int64_t tiles) {
   return product;
 }
 
-/// The convolution to outputs [begin, end) alone.
-Convolution columns_of(Convolution convolution, int64_t begin, int64_t end) {
-  convolution.output.data += begin;
-  convolution.output.channels = end - begin;
-  if (convolution.residual.data) convolution.residual.data += begin;
-  if (convolution.bias) convolution.bias += begin;
-  return convolution;
+/// Tiles [begin, end) of a shared block: their inputs' points, or their products.
+Block block_of(const Layer& layer, const Convolution& convolution, const Shared& shared,
+               bool products, int64_t begin, int64_t end) {
+  const int64_t channels = products ? layer.outputs : layer.inputs;
+  Block block{};
+  block.grid = grid_of(convolution, layer.kernel->m);
+  block.begin = shared.first + begin;
+  block.end = shared.first + end;
+  block.tile_stride = tile_stride(channels);
+  block.point_stride = point_stride(shared.tiles, channels);
+  block.points =
+      reinterpret_cast<float*>(shared.memory + (products ? scratch_of(layer).products : 0)) +
+      begin * block.tile_stride;
+  return block;
 }
 
 }  // namespace
@@ -99,37 +106,40 @@ Layer layer_of(const Kernel& kernel, FeatureMask gemm_features, int64_t tiles, i
 size_t scratch_bytes(const Layer& layer) { return static_cast<size_t>(scratch_of(layer).total); }
 
 void run(const Layer& layer, const Convolution& convolution, const char* packed, int64_t begin,
-         int64_t end, int64_t n_begin, int64_t n_end, char* scratch) {
+         int64_t end, char* scratch) {
+  for (int64_t tile = begin; tile < end; tile += layer.block_tiles) {
+    const Shared shared{tile, std::min(layer.block_tiles, end - tile), scratch};
+    transform_inputs(layer, convolution, shared, 0, shared.tiles);
+    for (int64_t p = 0; p < layer.points(); ++p)
+      multiply(layer, packed, shared, p, 0, layer.outputs, scratch);
+    transform_outputs(layer, convolution, shared, 0, shared.tiles);
+  }
+}
+
+void transform_inputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                      int64_t begin, int64_t end) {
+  layer.kernel->input(convolution, block_of(layer, convolution, shared, false, begin, end));
+}
+
+void multiply(const Layer& layer, const char* packed, const Shared& shared, int64_t point,
+              int64_t n_begin, int64_t n_end, char* scratch) {
   const Scratch places = scratch_of(layer);
-  const Convolution columns = columns_of(convolution, n_begin, n_end);
   const int64_t weights = static_cast<int64_t>(packed_bytes(layer)) / layer.points();
   const auto first_panel =
       static_cast<int64_t>(layer.gemm->packed_rhs_bytes(layer.inputs, n_begin));
-  Block inputs{grid_of(convolution, layer.kernel->m), 0, 0,
-               reinterpret_cast<float*>(scratch),     0, tile_stride(layer.inputs)};
-  Block products = inputs;
-  products.points = reinterpret_cast<float*>(scratch + places.products);
-  products.tile_stride = tile_stride(layer.outputs);
-  for (int64_t tile = begin; tile < end; tile += layer.block_tiles) {
-    const int64_t tiles = std::min(layer.block_tiles, end - tile);
-    inputs.begin = products.begin = tile;
-    inputs.end = products.end = tile + tiles;
-    inputs.point_stride = point_stride(tiles, layer.inputs);
-    products.point_stride = point_stride(tiles, layer.outputs);
-    layer.kernel->input(convolution, inputs);
-    gemm::Product product = product_of(layer, tiles);
-    for (int64_t p = 0; p < layer.points(); ++p) {
-      product.lhs = inputs.points + p * inputs.point_stride;
-      product.dst = products.points + p * products.point_stride;
-      product.rhs = packed + p * weights;
-      const bool last = p + 1 == layer.points();
-      product.next_rhs = packed + first_panel + (last ? 0 : p + 1) * weights;
-      gemm::run(product, layer.blocking, 0, tiles, n_begin, n_end, scratch + places.gemm);
-    }
-    Block part = products;
-    part.points += n_begin;
-    layer.kernel->output(columns, part);
-  }
+  gemm::Product product = product_of(layer, shared.tiles);
+  product.lhs = shared.memory + point * point_stride(shared.tiles, layer.inputs) * kFloat;
+  product.dst =
+      shared.memory + places.products + point * point_stride(shared.tiles, layer.outputs) * kFloat;
+  product.rhs = packed + point * weights;
+  const bool last = point + 1 == layer.points();
+  product.next_rhs = packed + first_panel + (last ? 0 : point + 1) * weights;
+  gemm::run(product, layer.blocking, 0, shared.tiles, n_begin, n_end, scratch + places.gemm);
+}
+
+void transform_outputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                       int64_t begin, int64_t end) {
+  layer.kernel->output(convolution, block_of(layer, convolution, shared, true, begin, end));
 }
 
 }  // namespace fi::winograd

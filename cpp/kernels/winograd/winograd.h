@@ -102,10 +102,26 @@ void pack_weights(const Layer& layer, const WeightView& weights, int64_t begin, 
 /// Scratch that one worker needs for run().
 size_t scratch_bytes(const Layer& layer);
 
-/// Outputs [n_begin, n_end) (n_begin a multiple of gemm->nr) of tiles [begin, end) of the grid of
-/// convolution.rows, on the calling thread.
+/// Tiles [begin, end) of the grid of convolution.rows, on the calling thread.
 void run(const Layer& layer, const Convolution& convolution, const char* packed, int64_t begin,
-         int64_t end, int64_t n_begin, int64_t n_end, char* scratch);
+         int64_t end, char* scratch);
+
+/// Tiles [first, first + tiles) of a grid, at most layer.block_tiles, that several workers
+/// transform and multiply together, in the scratch of one of them.
+struct Shared {
+  int64_t first, tiles;
+  char* memory;
+};
+/// The steps of run() for one block, each to be divided at will and to begin when the one before it
+/// is done: inputs of tiles [begin, end) of the block; outputs [n_begin, n_end) (n_begin a multiple
+/// of gemm->nr) of one point's product, with the worker's own scratch; outputs of tiles
+/// [begin, end) of the block.
+void transform_inputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                      int64_t begin, int64_t end);
+void multiply(const Layer& layer, const char* packed, const Shared& shared, int64_t point,
+              int64_t n_begin, int64_t n_end, char* scratch);
+void transform_outputs(const Layer& layer, const Convolution& convolution, const Shared& shared,
+                       int64_t begin, int64_t end);
 
 /// Bounds of the error, for f32 (u = 2^-24) and `inputs` channels; see bound.cc.
 /// |error| <= error_bound * max|x| * max over o of sum_i max|g(o, i)|, before the epilogue.

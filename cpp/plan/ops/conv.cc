@@ -105,6 +105,11 @@ void check(const Step& step, const ConvProblem& p, const int64_t (&oihw)[4]) {
   need(oihw[1] * p.groups == p.inputs(), "the weights do not have the input's channels");
   need(oihw[0] == p.y.image.channels, "the weights do not have the output's channels");
   need(p.x.image.batch == p.y.image.batch, "input and output differ in batch");
+  if (!p.means.present()) return;
+  const Image<float>&means = p.means.image, &y = p.y.image;
+  need(means.batch == y.batch && means.height == y.height && means.width == 1 &&
+           means.channels == y.channels,
+       "the means are not one for each row and channel");
 }
 
 }  // namespace
@@ -169,7 +174,7 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
   const ConvQuery query = query_of(problem, filter.weight != nullptr);
   std::vector<Candidate> candidates = conv_candidates(query, machine_of(context.features()));
   if (context.weights() == WeightPolicy::compressed && filter.weight &&
-      filter.weight->form != WeightForm::dense) {
+      (filter.weight->form != WeightForm::dense || filter.weight->dtype != DType::f32)) {
     for (Candidate& c : candidates) {
       const bool transforms =
           c.algorithm.rfind("winograd", 0) == 0 || c.algorithm.rfind("fft", 0) == 0;
@@ -186,7 +191,10 @@ std::unique_ptr<Operator> make_convolution(const Step& step, const ConvProblem& 
     op->report().why += "; reads " + std::to_string(problem.inputs()) + " of " +
                         std::to_string(problem.x.image.channels) + " channels through places";
   }
-  return op;
+  if (!problem.means.present()) return op;
+  op->report().why += "; with the means of its rows";
+  return choice.algorithm == "depthwise" ? std::move(op)
+                                         : add_row_means(std::move(op), problem, context);
 }
 
 std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
@@ -196,6 +204,7 @@ std::unique_ptr<Operator> prepare_conv(const Program& program, const Step& step,
   ConvProblem problem;
   read_input(step, input(program, step, 0), &problem);
   problem.y = as_image(step, output(program, step, 0));
+  problem.means = as_image(step, output(program, step, 1, false));
   problem.residual = as_image(step, input(program, step, 1, false));
   problem.groups = attributes.integer("groups", 1);
   read_places(step, attributes.integers("places", {}), &problem);

@@ -48,6 +48,7 @@ struct Filter {
 /// y = activation(convolution(x, filter) + bias + residual), all NHWC; but x may be planar.
 struct ConvProblem {
   ImageOperand x, y, residual;
+  ImageOperand means;          // of each row of y: (N, C, H, 1)
   int64_t channel_stride = 1;  // of x; other than 1: only direct takes it as it is
   Window window;
   int64_t groups = 1;
@@ -99,6 +100,11 @@ std::unique_ptr<Operator> make_winograd_convolution(int m, const ConvProblem& pr
 
 std::unique_ptr<Operator> make_fft_convolution(const ConvQuery& query, const ConvProblem& problem,
                                                const Filter& filter, PrepareContext& context);
+
+/// The convolution, and behind it the means of the rows that it wrote: for algorithms that do not
+/// make them in passing.
+std::unique_ptr<Operator> add_row_means(std::unique_ptr<Operator> convolution,
+                                        const ConvProblem& problem, PrepareContext& context);
 
 /// A convolution whose tensors are planar.
 std::unique_ptr<Operator> prepare_planar_conv(const Program& program, const Step& step,

@@ -48,6 +48,7 @@ class DepthwiseConvolution final : public Operator {
     convolution.input = p_.x.at<const float>(context);
     convolution.output = p_.y.at<float>(context);
     if (p_.residual.present()) convolution.residual = p_.residual.at<const float>(context);
+    if (p_.means.present()) convolution.means = p_.means.at<float>(context);
     convolution.window = p_.window;
     convolution.multiplier = static_cast<int32_t>(p_.group_outputs());
     convolution.weights = packed_->as<const float>();

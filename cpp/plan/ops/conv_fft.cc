@@ -7,12 +7,12 @@
 #include "plan/choose_fft.h"
 #include "plan/ops/conv.h"
 #include "plan/ops/split.h"
+#include "plan/ops/together.h"
 
 namespace fi::plan {
 namespace {
 
-// Rows of a product below which another thread had better take other columns: it would read all
-// spectra of the weights again.
+// Tiles of a thread below which it had better not read all spectra of the weights for them.
 constexpr int64_t kLeastTiles = 12;
 
 fft::Layer layer_of(const ConvQuery& query, FeatureMask features) {
@@ -80,6 +80,9 @@ class FftConvolution final : public Operator {
     convolution.rows = rows;
     const int64_t tiles = fft::grid_of(convolution, layer_.kernel->t).count();
     if (tiles == 0 || layer_.shape.outputs == 0) return;
+    if (layer_.shape.groups == 1 && !layer_.shape.depthwise() &&
+        share_blocks(context.threads, tiles, layer_.block_tiles, kLeastTiles, packed_->bytes()))
+      return run_together(context, convolution, tiles);
     const Grid grid = divide(tiles, context.threads);
     parallel_for(context.threads, grid.tasks(), [&](int worker, int64_t task) {
       const int64_t row = task / grid.columns.parts, column = task % grid.columns.parts;
@@ -94,20 +97,40 @@ class FftConvolution final : public Operator {
   }
 
  private:
-  // Groups among threads, else blocks of tiles; columns where there are too few tiles.
+  // Groups among threads, else blocks of tiles.
   Grid divide(int64_t tiles, int threads) const {
     const int64_t workers = std::max(1, threads), outputs = layer_.shape.outputs;
-    if (workers == 1) return {split(tiles, 1, 1), split(outputs, layer_.unit(), 1)};
+    if (workers == 1) return {split(tiles, 1, 1), split(outputs, outputs, 1)};
     if (layer_.shape.groups > 1) {
       const Split columns = split(outputs, layer_.unit(), kTasksPerThread * workers);
       const int64_t left = (kTasksPerThread * workers + columns.parts - 1) / columns.parts;
       return {split(tiles, 1, left), columns};
     }
-    if (tiles < workers * kLeastTiles)
-      return {split(tiles, 1, 1), split(outputs, layer_.unit(), workers)};
     const int64_t blocks = (tiles + layer_.block_tiles - 1) / layer_.block_tiles;
     const int64_t parts = (blocks + workers - 1) / workers * workers;
-    return {split(tiles, 1, parts), split(outputs, layer_.unit(), 1)};
+    return {split(tiles, 1, parts), split(outputs, outputs, 1)};
+  }
+
+  void run_together(const RunContext& context, const fft::Convolution& convolution,
+                    int64_t tiles) const {
+    const int64_t points = layer_.kernel->points();
+    const Split columns =
+        columns_together(context.threads, points, layer_.shape.outputs, layer_.kernel->nr);
+    char* const shared = context.scratch[0];
+    plan::run_together(
+        context.threads, tiles, layer_.block_tiles, points, columns.parts,
+        [&](int worker, int64_t first, int64_t count, int64_t begin, int64_t end) {
+          fft::transform_inputs(layer_, convolution, {first, count, shared}, begin, end,
+                                context.scratch[worker]);
+        },
+        [&](int, int64_t first, int64_t count, int64_t point, int64_t column) {
+          fft::multiply(layer_, convolution, packed_->data(), {first, count, shared}, point,
+                        columns.begin(column), columns.end(column));
+        },
+        [&](int worker, int64_t first, int64_t count, int64_t begin, int64_t end) {
+          fft::transform_outputs(layer_, convolution, {first, count, shared}, begin, end,
+                                 context.scratch[worker]);
+        });
   }
 
   const ConvProblem p_;

@@ -92,11 +92,9 @@ class GemmConvolution final : public Operator {
         split_grid(runs.pixels(), p_.groups * panels, kernel_.mr, kernel_.nr, context.threads,
                    runs.count(), lower_ ? 0 : p_.k() * p_.y.image.channels * kFloat);
     parallel_for(context.threads, runs.count() * grid.tasks(), [&](int worker, int64_t task) {
-      const int64_t column = task % grid.columns.parts;
-      const int64_t row = task / grid.columns.parts % grid.rows.parts;
-      const Block block{runs.run(task / grid.tasks()), grid.rows.begin(row), grid.rows.end(row)};
-      run_columns(context, block, panels, grid.columns.begin(column), grid.columns.end(column),
-                  context.scratch[worker]);
+      const Grid::Part part = grid.part(task % grid.tasks());
+      const Block block{runs.run(task / grid.tasks()), part.m_begin, part.m_end};
+      run_columns(context, block, panels, part.n_begin, part.n_end, context.scratch[worker]);
     });
   }
 

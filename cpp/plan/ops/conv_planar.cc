@@ -187,6 +187,8 @@ std::unique_ptr<Operator> prepare_planar_conv(const Program& program, const Step
   PlanarProblem problem;
   problem.x = as_planes(step, input(program, step, 0));
   problem.y = as_planes(step, output(program, step, 0));
+  require(!output(program, step, 1, false).present(), step, ErrorKind::unsupported,
+          "it makes no means of rows");
   problem.residual = as_planes(step, input(program, step, 1, false));
   problem.groups = attributes.integer("groups", 1);
   problem.activation = attributes.activation();

@@ -131,6 +131,8 @@ std::unique_ptr<Operator> prepare_conv_transpose(const Program& program, const S
   ConvProblem problem;
   problem.x = as_image(step, input(program, step, 0));
   problem.y = as_image(step, output(program, step, 0));
+  require(!output(program, step, 1, false).present(), step, ErrorKind::unsupported,
+          "it makes no means of rows");
   problem.residual = as_image(step, input(program, step, 1, false));
   problem.groups = attributes.integer("groups", 1);
   problem.activation = attributes.activation();

@@ -5,12 +5,12 @@
 #include "parallel/pool.h"
 #include "plan/ops/conv.h"
 #include "plan/ops/split.h"
+#include "plan/ops/together.h"
 
 namespace fi::plan {
 namespace {
 
-// Rows of a product below which another thread had better take other columns: it would read all
-// weights again.
+// Tiles of a thread below which it had better not read all weights for them.
 constexpr int64_t kLeastTiles = 24;
 
 int64_t tiles_of(const ConvProblem& p, int m) {
@@ -70,11 +70,15 @@ class WinogradConvolution final : public Operator {
     convolution.rows = rows;
     const int64_t tiles = winograd::grid_of(convolution, layer_.kernel->m).count();
     if (tiles == 0 || layer_.outputs == 0) return;
-    const Grid grid = divide(tiles, context.threads);
-    parallel_for(context.threads, grid.tasks(), [&](int worker, int64_t task) {
-      const int64_t row = task / grid.columns.parts, column = task % grid.columns.parts;
-      winograd::run(layer_, convolution, packed_->data(), grid.rows.begin(row), grid.rows.end(row),
-                    grid.columns.begin(column), grid.columns.end(column), context.scratch[worker]);
+    if (share_blocks(context.threads, tiles, layer_.block_tiles, kLeastTiles, packed_->bytes()))
+      return run_together(context, convolution, tiles);
+    const int64_t blocks = (tiles + layer_.block_tiles - 1) / layer_.block_tiles;
+    const int64_t workers = std::max(1, context.threads);
+    const Split parts =
+        split(tiles, 1, workers == 1 ? 1 : (blocks + workers - 1) / workers * workers);
+    parallel_for(context.threads, parts.parts, [&](int worker, int64_t part) {
+      winograd::run(layer_, convolution, packed_->data(), parts.begin(part), parts.end(part),
+                    context.scratch[worker]);
     });
   }
 
@@ -85,20 +89,30 @@ class WinogradConvolution final : public Operator {
                        std::min((end + m - 1) / m * m, p_.y.image.height));
   }
   bool striped() const override { return true; }
+  int64_t row_unit() const override { return layer_.kernel->m; }
   int64_t scratch_bytes() const override {
     return static_cast<int64_t>(winograd::scratch_bytes(layer_));
   }
 
  private:
-  // Blocks of tiles among threads; columns instead where there are too few tiles.
-  Grid divide(int64_t tiles, int threads) const {
-    const int64_t blocks = (tiles + layer_.block_tiles - 1) / layer_.block_tiles;
-    const int64_t workers = std::max(1, threads);
-    if (workers == 1 || tiles >= workers * kLeastTiles) {
-      const int64_t parts = (blocks + workers - 1) / workers * workers;
-      return {split(tiles, 1, workers == 1 ? 1 : parts), split(layer_.outputs, layer_.gemm->nr, 1)};
-    }
-    return {split(tiles, 1, 1), split(layer_.outputs, layer_.gemm->nr, workers)};
+  void run_together(const RunContext& context, const winograd::Convolution& convolution,
+                    int64_t tiles) const {
+    const int64_t points = layer_.points();
+    const Split columns =
+        columns_together(context.threads, points, layer_.outputs, layer_.gemm->nr);
+    char* const shared = context.scratch[0];
+    plan::run_together(
+        context.threads, tiles, layer_.block_tiles, points, columns.parts,
+        [&](int, int64_t first, int64_t count, int64_t begin, int64_t end) {
+          winograd::transform_inputs(layer_, convolution, {first, count, shared}, begin, end);
+        },
+        [&](int worker, int64_t first, int64_t count, int64_t point, int64_t column) {
+          winograd::multiply(layer_, packed_->data(), {first, count, shared}, point,
+                             columns.begin(column), columns.end(column), context.scratch[worker]);
+        },
+        [&](int, int64_t first, int64_t count, int64_t begin, int64_t end) {
+          winograd::transform_outputs(layer_, convolution, {first, count, shared}, begin, end);
+        });
   }
 
   const ConvProblem p_;

@@ -49,11 +49,9 @@ class GemmMatmul final : public Operator {
     const Grid grid =
         split_grid(p_.m, p_.n, kernel_->mr, kernel_->nr, context.threads, p_.batches(), rhs_bytes_);
     parallel_for(context.threads, p_.batches() * grid.tasks(), [&](int worker, int64_t task) {
-      const int64_t column = task % grid.columns.parts;
-      const int64_t row = task / grid.columns.parts % grid.rows.parts;
-      const gemm::Product part = batch_product(context, task / grid.tasks());
-      gemm::run(part, blocking_, grid.rows.begin(row), grid.rows.end(row),
-                grid.columns.begin(column), grid.columns.end(column), context.scratch[worker]);
+      const Grid::Part part = grid.part(task % grid.tasks());
+      gemm::run(batch_product(context, task / grid.tasks()), blocking_, part.m_begin, part.m_end,
+                part.n_begin, part.n_end, context.scratch[worker]);
     });
   }
 

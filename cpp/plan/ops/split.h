@@ -30,9 +30,53 @@ inline Split split(int64_t total, int64_t unit, int64_t wanted) {
 
 /// Rows and columns of a product, cut into a grid of tasks.
 struct Grid {
+  struct Part {
+    int64_t m_begin, m_end, n_begin, n_end;
+  };
   Split rows, columns;
-  int64_t tasks() const { return rows.parts * columns.parts; }
+  int64_t tasks() const { return rows.parts * columns.parts + rest_tasks(); }
+
+  Part part(int64_t task) const {
+    if (threads > 0) return part_with_rest(task);
+    const int64_t row = task / columns.parts, column = task % columns.parts;
+    return {rows.begin(row), rows.end(row), columns.begin(column), columns.end(column)};
+  }
+
+  /// Where this many threads share out columns, and not each could have as many units: units of
+  /// `rest`, which follow on `columns`, are cut by rows, a part for each thread.
+  int64_t threads = 0;
+  Split rest{};
+
+ private:
+  int64_t rest_tasks() const { return threads * rest_units(); }
+  int64_t rest_units() const {
+    return threads > 0 ? (rest.total - columns.total + rest.unit - 1) / rest.unit : 0;
+  }
+  // A thread's tasks follow one another: its columns, then its part of the rest.
+  Part part_with_rest(int64_t task) const {
+    const int64_t own = columns.parts / threads, each = own + rest_units();
+    const int64_t thread = task / each, i = task % each;
+    if (i < own) {
+      const int64_t column = thread * own + i;
+      return {0, rows.total, columns.begin(column), columns.end(column)};
+    }
+    const Split among{rows.total, rows.unit, threads};
+    const int64_t n = columns.total + (i - own) * rest.unit;
+    return {among.begin(thread), among.end(thread), n, std::min(n + rest.unit, rest.total)};
+  }
 };
+
+/// Columns shared out among threads.
+inline Grid split_columns(int64_t m, int64_t n, int64_t mr, int64_t nr, int64_t threads) {
+  const int64_t units = (n + nr - 1) / nr, whole = units / threads * threads;
+  Grid grid{split(m, mr, 1), split(n, nr, 4 * kTasksPerThread * threads)};
+  if (whole == units || whole == 0 || (m + mr - 1) / mr < threads) return grid;
+  grid.columns = split(whole * nr, nr, kTasksPerThread * threads);
+  if (grid.columns.parts % threads != 0) grid.columns.parts = threads;
+  grid.threads = threads;
+  grid.rest = {n, nr, 1};
+  return grid;
+}
 
 /// Whether threads had better share out columns than rows. The thread with the most is waited for;
 /// every part of the rows reads the whole rhs, and every part of the columns the whole lhs.
@@ -64,7 +108,7 @@ inline Grid split_grid(int64_t m, int64_t n, int64_t mr, int64_t nr, int threads
   if (left > 1) grid.columns = split(n, nr, left);
   const Split apart = split(n, nr, 4 * wanted);
   if (rhs_bytes > kKept && independent == 1 && by_columns(grid.rows, apart, threads)) {
-    return {split(m, mr, 1), apart};
+    return split_columns(m, n, mr, nr, threads);
   }
   return grid;
 }

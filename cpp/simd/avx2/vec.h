@@ -164,6 +164,21 @@ FI_INLINE f32v load_quads(At&& at) {
   const __m256 low = _mm256_castps128_ps256(_mm_loadu_ps(at(0)));
   return {_mm256_insertf128_ps(low, _mm_loadu_ps(at(1)), 1)};
 }
+template <int n, class At>
+FI_INLINE f32v load_repeated_quads(At&& at) {
+  if constexpr (n == 4) return load_quads(at);
+  return {_mm256_broadcast_ps(reinterpret_cast<const __m128*>(at(0)))};
+}
+template <int n>
+FI_INLINE f32v load_repeated(const float* p) {
+  if constexpr (n == 4) return {_mm256_broadcast_ps(reinterpret_cast<const __m128*>(p))};
+  return load(p);
+}
+FI_INLINE f32v splat_first(f32v a) { return {_mm256_broadcastss_ps(_mm256_castps256_ps128(a.v))}; }
+template <int i>
+FI_INLINE f32v splat_in_quads(f32v a) {
+  return {_mm256_permute_ps(a.v, i * 0x55)};
+}
 template <class At>
 FI_INLINE f32v splat_quads(At&& at) {
   return {_mm256_blend_ps(_mm256_broadcast_ss(at(0)), _mm256_broadcast_ss(at(1)), 0xf0)};

@@ -101,7 +101,12 @@ FI_INLINE s32v load_u8(const uint8_t* p) {
 FI_INLINE s32v load_s8(const int8_t* p) {
   return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
 }
-FI_INLINE s32v load_s32(const int32_t* p) { return {_mm512_loadu_si512(p)}; }
+/// The empty statement keeps it in a register: gcc would load it again for every shift of it.
+FI_INLINE s32v load_s32(const int32_t* p) {
+  __m512i v = _mm512_loadu_si512(p);
+  asm("" : "+v"(v));
+  return {v};
+}
 
 /// Lanes where a & b has a bit set.
 FI_INLINE maskv any_bits(s32v a, s32v b) { return {_mm512_test_epi32_mask(a.v, b.v)}; }
@@ -137,6 +142,26 @@ FI_INLINE f32v load_quads(At&& at) {
   a = _mm512_mask_broadcast_f32x4(a, 0x00f0, _mm_loadu_ps(at(1)));
   a = _mm512_mask_broadcast_f32x4(a, 0x0f00, _mm_loadu_ps(at(2)));
   return {_mm512_mask_broadcast_f32x4(a, 0xf000, _mm_loadu_ps(at(3)))};
+}
+/// Lane l is at(l / n)[l % 4], n = 4 or 8: every n lanes hold the quad of another place.
+template <int n, class At>
+FI_INLINE f32v load_repeated_quads(At&& at) {
+  if constexpr (n == 4) return load_quads(at);
+  const __m512 a = _mm512_broadcast_f32x4(_mm_loadu_ps(at(0)));
+  return {_mm512_mask_broadcast_f32x4(a, 0xff00, _mm_loadu_ps(at(1)))};
+}
+/// Lane l is p[l % n], n = 4 or 8.
+template <int n>
+FI_INLINE f32v load_repeated(const float* p) {
+  if constexpr (n == 4) return {_mm512_broadcast_f32x4(_mm_loadu_ps(p))};
+  return {_mm512_broadcast_f32x8(_mm256_loadu_ps(p))};
+}
+/// Lane 0, in all lanes.
+FI_INLINE f32v splat_first(f32v a) { return {_mm512_broadcastss_ps(_mm512_castps512_ps128(a.v))}; }
+/// Element i of each quad, in all of its lanes.
+template <int i>
+FI_INLINE f32v splat_in_quads(f32v a) {
+  return {_mm512_permute_ps(a.v, i * 0x55)};
 }
 template <class At>
 FI_INLINE f32v splat_quads(At&& at) {

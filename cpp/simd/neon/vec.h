@@ -167,6 +167,19 @@ template <class At>
 FI_INLINE f32v load_quads(At&& at) {
   return load(at(0));
 }
+template <int n, class At>
+FI_INLINE f32v load_repeated_quads(At&& at) {
+  return load(at(0));
+}
+template <int n>
+FI_INLINE f32v load_repeated(const float* p) {
+  return load(p);
+}
+FI_INLINE f32v splat_first(f32v a) { return {vdupq_laneq_f32(a.v, 0)}; }
+template <int i>
+FI_INLINE f32v splat_in_quads(f32v a) {
+  return {vdupq_laneq_f32(a.v, i)};
+}
 template <class At>
 FI_INLINE f32v splat_quads(At&& at) {
   return splat(*at(0));

@@ -7,10 +7,10 @@ import time
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 import fastinfer
 from fastinfer.cli import common
+from fastinfer.plan.report import Cells
 
 
 def measure(model: fastinfer.Model, inputs: dict[str, common.Array], runs: int, quiet: bool) -> list[float]:
@@ -58,8 +58,6 @@ def bench(
         milliseconds = {name.replace(" ", "_"): value for name, value in figures.items()}
         common.print_json({"model": str(model), "runs": runs, "milliseconds": milliseconds, "per_second": per_second})
         return
-    table = Table("", "ms", title=f"{model}, {runs} answers")
-    for name, value in figures.items():
-        table.add_row(name, f"{value:.3f}")
-    common.console.print(table)
-    common.console.print(f"{per_second:.1f} inputs a second at the median")
+    rows = [(name, f"{value:.3f}") for name, value in figures.items()]
+    common.print_table(Cells(("", "ms"), rows, right=[1]), title=f"{model}, {runs} answers")
+    common.say(f"{per_second:.1f} inputs a second at the median")

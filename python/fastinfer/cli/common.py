@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -43,48 +45,69 @@ _WIDEST = 1000  # characters of a table's line
 
 
 def reports_errors(command: Callable[P, R]) -> Callable[P, R]:
-    """Prints a fastinfer error as one line on standard error and ends with exit code 1."""
+    """Prints a fastinfer error as one line on standard error and ends with exit code 1; a warning as one line, once."""
 
     @functools.wraps(command)
     def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            return command(*args, **kwargs)
-        except FastinferError as error:
-            Console(stderr=True).print(
-                f"[bold red]{type(error).__name__}[/]:", str(error), highlight=False, soft_wrap=True
-            )
-            raise typer.Exit(1) from error
+        warned: set[str] = set()
+
+        def show(message: Warning | str, category: type[Warning], *_place: object) -> None:
+            if str(message) not in warned:
+                warned.add(str(message))
+                _complain("yellow", category.__name__, str(message))
+
+        with warnings.catch_warnings():
+            warnings.showwarning = show  # type: ignore[assignment]
+            try:
+                return command(*args, **kwargs)
+            except FastinferError as error:
+                _complain("bold red", type(error).__name__, str(error))
+                raise typer.Exit(1) from error
 
     return wrapped
 
 
+def _complain(style: str, kind: str, reason: str) -> None:
+    Console(stderr=True).print(f"[{style}]{kind}[/]:", escape(reason), highlight=False, soft_wrap=True)
+
+
 def print_json(value: Any) -> None:
-    json.dump(value, sys.stdout, indent=2)
+    json.dump(value, sys.stdout, indent=2, allow_nan=False)
     sys.stdout.write("\n")
 
 
+def say(line: str, style: str | None = None) -> None:
+    """Prints a line as it is: wider than the terminal rather than broken up, brackets as brackets."""
+    console.print(line, style=style, markup=False, soft_wrap=True)
+
+
 def print_table(cells: Cells, title: str | None = None, caption: str | None = None) -> None:
-    """Prints the cells as a table, each row on one line: wider than the terminal rather than cut off."""
-    table = Table(*cells.header, title=title, caption=caption)
+    """Prints the cells as a table between its title and caption, each row on one line however wide."""
+    table = Table(*(escape(word) for word in cells.header))
     for number in cells.right:
         table.columns[number].justify = "right"
     for row in cells.rows:
-        table.add_row(*row)
+        table.add_row(*(escape(word) for word in row))
     wide = Console(width=_WIDEST)
+    if title is not None:
+        say(title, "table.title")
     Console(width=Measurement.get(wide, wide.options, table).maximum).print(table)
+    if caption is not None:
+        say(caption, "table.caption")
 
 
 @contextmanager
 def progress(task: str, total: int, quiet: bool = False) -> Iterator[Callable[[], None]]:
-    """A progress bar on standard error; the yielded function advances it by one."""
+    """A progress bar on standard error, if that is a terminal; the yielded function advances it by one."""
+    terminal = Console(stderr=True)
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),
         BarColumn(),
         TimeElapsedColumn(),
-        console=Console(stderr=True),
+        console=terminal,
         transient=True,
-        disable=quiet,
+        disable=quiet or not terminal.is_terminal,
     )
     with bar:
         number = bar.add_task(task, total=total)
@@ -102,10 +125,10 @@ def _pairs(options: list[str] | None, what: str) -> dict[str, str]:
 
 
 def _shape(text: str) -> tuple[int, ...]:
-    try:
-        return tuple(int(size) for size in text.split("x")) if text != "scalar" else ()
-    except ValueError:
-        raise InputError(f"a shape looks like 1x3x224x224, not {text!r}") from None
+    sizes = text.split("x") if text != "scalar" else []
+    if not all(size.isascii() and size.isdigit() for size in sizes):
+        raise InputError(f"a shape looks like 1x3x224x224, not {text!r}")
+    return tuple(map(int, sizes))
 
 
 def load_array(name: str, path: str) -> Array:
@@ -142,8 +165,10 @@ def model_inputs(model: fastinfer.Model, files: list[str] | None, shapes: list[s
         sizes_known = tuple(size for size in shape if isinstance(size, int))
         if len(sizes_known) < len(shape):
             raise InputError(f"its shape {declared} is open: give --shape {info.name}=...", tensor=info.name)
-        if info.dtype.kind == "f":
-            arrays[info.name] = random.standard_normal(sizes_known).astype(info.dtype)
-        else:
-            arrays[info.name] = np.zeros(sizes_known, info.dtype)
+        try:
+            drawn = random.standard_normal(sizes_known) if info.dtype.kind == "f" else np.zeros(sizes_known)
+            arrays[info.name] = drawn.astype(info.dtype)
+        except (MemoryError, ValueError) as error:  # ValueError: NumPy's bound of an array's size
+            shape_text = "x".join(map(str, sizes_known))
+            raise InputError(f"an array of {shape_text} does not fit in memory", tensor=info.name) from error
     return arrays

@@ -44,29 +44,29 @@ def compress(
     """Compress by Deep Compression: prune, share weights by codes, Huffman-code; no training."""
     m = fastinfer.load(model)
     names = layer_weights(m)
+    centre, spread = _numbers(mean, "mean"), _numbers(std, "std")
+    if not spread.all():
+        raise InputError("--std divides, so it is not 0")
     small = deep_compression(
         m,
         _by_name(density, float, 1.0, names, "density"),
         _by_name(bits, int, 8, names, "bits") or 8,
         index_bits,
         huffman,
-        calibration=calls_of(m, calibrate, _numbers(mean, "mean"), _numbers(std, "std"), bgr) if calibrate else None,
+        calibration=calls_of(m, calibrate, centre, spread, bgr) if calibrate else None,
         rate=rate,
         bias_bits=bias_bits,
         scope=scope,
     )
-    try:
-        fastinfer.save(small, out)
-        before, after = model.stat().st_size, out.stat().st_size
-    except OSError as error:
-        raise InputError(f"cannot write {out}: {error}") from error
+    fastinfer.save(small, out)
+    before, after = model.stat().st_size, out.stat().st_size
     rows = sizes(small.graph)
     dense, stored = (sum(getattr(row, stage) for row in rows) for stage in ("dense", "entropy_coded"))
     if as_json:
         common.print_json({"from_bytes": before, "to_bytes": after, "dense_bytes": dense, "ratio": dense / after})
         return
     common.print_table(size_cells(rows))
-    common.console.print(
+    common.say(
         f"{model} ({before:,} bytes) -> {out} ({after:,} bytes): {dense / after:.1f} times smaller than dense weights"
         f" ({stored:,} bytes of weights)"
     )
@@ -95,6 +95,9 @@ def _by_name(
 
 def _numbers(text: str, what: str) -> common.Array:
     try:
-        return np.array([float(part) for part in text.split(",")], np.float32)
+        numbers = np.array([float(part) for part in text.split(",")], np.float32)
     except ValueError:
-        raise InputError(f"--{what} looks like 104,117,123, not {text!r}") from None
+        numbers = np.array(np.nan)
+    if not np.isfinite(numbers).all():
+        raise InputError(f"--{what} looks like 104,117,123, not {text!r}")
+    return numbers

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 import fastinfer
@@ -70,7 +71,7 @@ def _answers(pictures: list[common.Array], truths: tuple[list[str], list[str]], 
     table = Table("picture", "", "shows", "read as", "probability", show_lines=True)
     for picture, name, truth, (digit, probability) in zip(pictures, *truths, answers, strict=True):
         mark = "" if not truth else " [green]right[/]" if truth == digit else " [red]wrong[/]"
-        table.add_row(name, _thumbnail(picture), truth, digit + mark, f"{probability:.1%}")
+        table.add_row(escape(name), _thumbnail(picture), truth, digit + mark, f"{probability:.1%}")
     return table
 
 

@@ -89,6 +89,8 @@ def _png(data: bytes) -> Picture | None:
     while at + 8 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
         kind, body = data[at + 4 : at + 8], data[at + 8 : at + 8 + length]
+        if at + 12 + length > len(data):
+            raise ValueError(f"chunk {kind!r} ends early")
         (check,) = struct.unpack_from(">I", data, at + 8 + length)
         if zlib.crc32(kind + body) != check:
             raise ValueError(f"chunk {kind!r} fails its checksum")

@@ -8,7 +8,6 @@ from math import prod
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 import fastinfer
 from fastinfer.cli import common
@@ -32,19 +31,17 @@ def inspect(
     if as_json:
         common.print_json({**_facts(m), **({"plan": table.to_dict()} if table else {})})
         return
-    edges = Table("", "name", "shape", "dtype", "layout", title=str(model))
-    for kind, infos in (("input", m.inputs), ("output", m.outputs)):
-        for info in infos:
-            shown = show(info.shape) if info.shape is not None else "any"
-            edges.add_row(kind, info.name, shown, str(info.dtype), info.layout)
-    common.console.print(edges)
+    edges = [
+        (kind, info.name, show(info.shape) if info.shape is not None else "any", str(info.dtype), info.layout)
+        for kind, infos in (("input", m.inputs), ("output", m.outputs))
+        for info in infos
+    ]
+    common.print_table(Cells(("", "name", "shape", "dtype", "layout"), edges), title=str(model))
     facts = _facts(m)
     operators = ", ".join(f"{name} {count}" for name, count in facts["operators"].items())
-    common.console.print(f"operators: {operators}")
+    common.say(f"operators: {operators}")
     weights = facts["weights"]
-    common.console.print(
-        f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes"
-    )
+    common.say(f"weights: {weights['count']} tensors, {weights['elements']:,} elements, {weights['bytes']:,} bytes")
     if _compressed(m):
         common.print_table(size_cells(sizes(m.graph)))
     if table is not None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
 import typer
-from rich.table import Table
 
 import fastinfer
 from fastinfer.cli import common
-from fastinfer.errors import InputError
+from fastinfer.errors import FileWriteError
+from fastinfer.plan.report import Cells, show
 
 
 @common.reports_errors
@@ -35,11 +36,18 @@ def run(
     if as_json:
         common.print_json({"model": str(model), "outputs": rows})
         return
-    table = Table("output", "shape", "dtype", "min", "max", f"{top} largest (index: value)", title=str(model))
-    for row in rows:
-        largest = "  ".join(f"{index}: {value:.4g}" for index, value in row["largest"])
-        table.add_row(row["name"], "x".join(map(str, row["shape"])), row["dtype"], row["min"], row["max"], largest)
-    common.console.print(table)
+    header = ("output", "shape", "dtype", "min", "max", f"{top} largest (index: value)")
+    words = [
+        (
+            row["name"],
+            show(row["shape"]),
+            row["dtype"],
+            *("" if row[key] is None else _word(row[key]) for key in ("min", "max")),
+            "  ".join(f"{index}: {_word(value)}" for index, value in row["largest"]),
+        )
+        for row in rows
+    ]
+    common.print_table(Cells(header, words), title=str(model))
 
 
 def _describe(name: str, y: common.Array, top: int) -> dict[str, Any]:
@@ -49,10 +57,19 @@ def _describe(name: str, y: common.Array, top: int) -> dict[str, Any]:
         "name": name,
         "shape": list(y.shape),
         "dtype": str(y.dtype),
-        "min": f"{flat.min():.4g}" if flat.size else "",
-        "max": f"{flat.max():.4g}" if flat.size else "",
-        "largest": [[int(i), float(flat[i])] for i in order],
+        "min": _number(flat.min()) if flat.size else None,
+        "max": _number(flat.max()) if flat.size else None,
+        "largest": [[int(i), _number(flat[i])] for i in order],
     }
+
+
+def _number(value: float) -> float | str:
+    """The value; as text where JSON has no number for it."""
+    return float(value) if math.isfinite(value) else str(float(value))
+
+
+def _word(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _save(path: Path, answers: dict[str, common.Array]) -> None:
@@ -63,4 +80,4 @@ def _save(path: Path, answers: dict[str, common.Array]) -> None:
             np.savez(file, **answers)  # type: ignore[arg-type]
         temporary.replace(path)
     except OSError as error:
-        raise InputError(f"cannot write {path}: {error}") from error
+        raise FileWriteError(f"cannot be written: {error.strerror or error}", file=str(path)) from error

@@ -20,10 +20,11 @@ Shared = dict[str, SparseCodebookWeight | DenseWeight]
 
 
 def share_for_outputs(
-    model: Model, widths: Mapping[str, int], index_bits: int, huffman: bool, calls: Calls, rate: float
+    model: Model, whole: Model, widths: Mapping[str, int], index_bits: int, huffman: bool, calls: Calls, rate: float
 ) -> Shared:
     """Codes of the named weights, and the biases of their layers corrected by the mean error that is left.
 
+    whole: the model whose outputs are to be kept, the same but for weights that pruning has not yet set to zero.
     rate: what one more bit for every weight must save of the layers' summed relative output errors to be spent.
     """
     graph = model.graph
@@ -41,14 +42,16 @@ def share_for_outputs(
             labels, centroids = _by_values(array, clusters, unit)
         else:
             bias = _bias(graph, node, len(rows))
-            own, coded = (values_at(g, node.inputs[0], calls, model.options) for g in (graph, so_far))
+            own, coded = (values_at(g, node.inputs[0], calls, model.options) for g in (whole.graph, so_far))
             moments = moments_of(node, array.shape, own, coded, bias is not None)
-            targets = _by_group(rows, moments.cross)
-            price = unit * float((_by_group(rows, moments.coded) * rows).sum())
+            wanted = _rows(node, whole.graph.weights[name].dense())
+            assert wanted is not None
+            targets = _by_group(wanted, moments.cross)
+            price = unit * float((_by_group(wanted, moments.coded) * wanted).sum())
             found, centroids = codes_for_outputs(rows, moments.coded, targets, clusters, price)
             if bias is not None:
                 values = np.where(found >= 0, centroids.astype(np.float32)[found], 0)
-                shared[node.inputs[2]] = _corrected(bias, rows, values, moments)
+                shared[node.inputs[2]] = _corrected(bias, wanted, values, moments)
             labels = (found if _by_filters(node) else found.T).reshape(array.shape)
         shared[name] = coded_weight(labels, centroids, widths[name], index_bits, huffman)
         so_far.weights.update(shared)
@@ -95,10 +98,10 @@ def _by_group(rows: Floats, moments: Floats) -> Floats:
     return (rows.reshape(groups, -1, depth) @ moments).reshape(rows.shape)
 
 
-def _corrected(bias: Floats, rows: Floats, values: Floats, moments: Moments) -> DenseWeight:
+def _corrected(bias: Floats, wanted: Floats, values: Floats, moments: Moments) -> DenseWeight:
     """The bias that gives the outputs the mean that they had (bias correction, Nagel et al. 2019)."""
     groups, depth = moments.mean.shape
-    before = rows.reshape(groups, -1, depth) @ moments.mean[:, :, None]
+    before = wanted.reshape(groups, -1, depth) @ moments.mean[:, :, None]
     after = values.reshape(groups, -1, depth) @ moments.coded_mean[:, :, None]
     return DenseWeight((bias + (before - after).ravel()).astype(np.float32))
 

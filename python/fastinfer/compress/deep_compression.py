@@ -37,11 +37,13 @@ def deep_compression(
     model so far and give the one that goes on (weights that after_sharing leaves in another form stay in it).
 
     calibration: what the model is called with, call by call (an array, or a mapping of arrays by name): a few batches
-    of typical inputs, no labels. Codes then keep each layer's outputs on them rather than its weights, each layer given
-    the inputs that the coded layers before it make (coordinate descent as in QuantEase, Behdad et al. 2023; a weight
-    may become zero where that is best), and biases are corrected by the mean error left (Nagel et al. 2019). Layers of
-    more than 4608 weights a filter, transposed convolutions and weights with several uses are shared by their values
-    alone. rate: how much of the summed relative squared output errors one more bit for every weight must save to be
+    of typical inputs, no labels. Codes then keep each layer's outputs on them (those before pruning, or those that
+    after_pruning left) rather than its weights, each layer given the inputs that the coded layers before it make
+    (coordinate descent as in QuantEase, Behdad et al. 2023; a weight may become zero where that is best), and biases
+    are corrected by the mean error left (Nagel et al. 2019). Layers of more than 4608 weights a filter, transposed
+    convolutions and weights with several uses are shared by their values alone.
+
+    rate: how much of the summed relative squared output errors one more bit for every weight must save to be
     spent, so that values are shared for a small Huffman code (entropy-constrained, Choi et al. 2017); 0 shares without
     regard to it, 0.005 to 0.01 saves about half a bit a weight. Without both, values are shared by k-means with linear
     initialisation, and biases stay as they are. bias_bits: 32, or 16 to keep the biases of these layers as bf16.
@@ -62,15 +64,16 @@ def deep_compression(
     if bias_bits not in (16, 32):
         raise ArgumentError(f"biases have 16 or 32 bits, not {bias_bits!r}")
     calls = [] if calibration is None else _calls(model, calibration)
+    whole = model
     if density is not None:
         model = prune_connections(model, density, scope)
     elif scope != "layer":
         raise ArgumentError(f"scope {scope!r} needs a density")
     if after_pruning is not None:
-        model = after_pruning(model)
+        whole = model = after_pruning(model)  # which may have trained it to other outputs
     coded: dict[str, Weight] = {}
     if calls or rate:
-        coded.update(share_for_outputs(model, widths, index_bits, bool(huffman), calls, float(rate)))
+        coded.update(share_for_outputs(model, whole, widths, index_bits, bool(huffman), calls, float(rate)))
     else:
         coded.update((n, share_weights(elements(model, n), w, index_bits, bool(huffman))) for n, w in widths.items())
     model = with_weights(model, coded)
@@ -82,6 +85,8 @@ def deep_compression(
 def _calls(model: Model, calibration: Iterable[object]) -> list[dict[str, Array]]:
     """Arrays by name for each call."""
     declared = model.graph.inputs
+    if not isinstance(calibration, Iterable):
+        raise ArgumentError(f"calibration is a list of the model's inputs, not {type(calibration).__name__}")
     named = [name_arguments((call,), {}, declared) for call in calibration]
     if not named:
         raise ArgumentError("calibration has no inputs")

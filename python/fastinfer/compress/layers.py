@@ -18,7 +18,12 @@ _LAYERS = {"Conv", "ConvTranspose", "Gemm", "MatMul"}
 
 
 def layer_weights(model: Model) -> list[str]:
-    """Names of the float weights of convolutions and matrix products, in the order of their nodes."""
+    """Names of the float weights of convolutions and matrix products, in the order of their nodes.
+
+    ArgumentError for what is no model.
+    """
+    if not isinstance(model, Model):
+        raise ArgumentError(f"only a loaded model can be compressed, not {type(model).__name__}")
     graph = model.graph
     names = [node.input(1) for node in graph.nodes if node.op in _LAYERS]
     found = [n for n in names if n in graph.weights and graph.weights[n].dtype in (DType.F32, DType.F16)]

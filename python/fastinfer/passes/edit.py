@@ -50,9 +50,6 @@ class Editor:
             return None
         return float(weight.dense().reshape(-1)[0])
 
-    def alive(self, node: Node) -> bool:
-        return id(node) not in self._removed
-
     # Edits
 
     def add_weight(self, hint: str, array: Array) -> str:

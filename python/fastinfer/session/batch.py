@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from fastinfer import _core
 from fastinfer.errors import FastinferError, ShapeError
 from fastinfer.file.source import Source
 from fastinfer.graph.infer import NeedRun
@@ -57,6 +58,14 @@ class Engines:
             if freed is None:
                 raise
         return action(freed)
+
+    def run(self, inputs: Mapping[str, Array]) -> tuple[dict[str, Array], _core.Call | None]:
+        """The outputs by name; and the same as one call, where there is one."""
+
+        def action(engine: Engine) -> tuple[dict[str, Array], _core.Call | None]:
+            return engine.run(inputs), engine.call
+
+        return self.apply(inputs, action)
 
     def take_slow_steps(self) -> list[PlanRow]:
         """The slow steps of plans made since the last call."""

@@ -102,6 +102,8 @@ class Binder:
             except NeedRun as reason:
                 dynamic = reason.node
                 break
+            except FastinferError as error:
+                raise error.located(file=self.graph.file) from None
         else:
             stop = len(self.graph.nodes)
         try:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from fastinfer import _core
 from fastinfer.errors import (
+    ArgumentError,
     AttributeValueError,
     DTypeError,
     FastinferError,
@@ -25,7 +26,16 @@ _CLASSES: dict[str, type[FastinferError]] = {
     "memory": MemoryLimitError,
     "isa": IsaError,
     "value": GraphError,
+    "argument": ArgumentError,
 }
+
+
+def translated(error: _core.CoreError | MemoryError, file: str | None) -> FastinferError:
+    """The FastinferError of an error of the core's, which names the file too."""
+    if isinstance(error, MemoryError):
+        return MemoryLimitError("out of memory", file=file)
+    cls = _CLASSES.get(error.kind, FastinferError)
+    return cls(error.reason, file=file, node=error.node or None, tensor=error.tensor or None)
 
 
 @contextmanager
@@ -34,7 +44,6 @@ def core_errors(file: str | None = None) -> Iterator[None]:
     try:
         yield
     except _core.CoreError as error:
-        cls = _CLASSES.get(error.kind, FastinferError)
-        raise cls(error.reason, file=file, node=error.node or None, tensor=error.tensor or None) from None
+        raise translated(error, file) from None
     except MemoryError as error:
-        raise MemoryLimitError("out of memory", file=file) from error
+        raise translated(error, file) from error

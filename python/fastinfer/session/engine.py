@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,13 +26,16 @@ from fastinfer.session.tuning import Tuner, Wishes
 
 PLANS_KEPT = 16  # stages of one model; the least recently used goes
 TUNING_CACHE = 1 << 30  # bytes of packed weights kept for the next candidates while timing
-WEIGHT_CACHE = 1 << 36  # bytes of packed weights that one model's plans share
+# Bytes of packed weights that one model's plans share: at least so many, and so many times its weights as f32, so that
+# a plan's own (f63 makes seven times as many of a 3x3 filter) never push one another out.
+WEIGHT_CACHE, WEIGHT_CACHE_TIMES = 1 << 28, 16
 
 
 @dataclass(slots=True)
 class PreparedStage:
     stage: Stage
     plan: _core.Plan | None  # None where the stage computes nothing
+    call: _core.Call | None = None  # of the whole graph, if the stage is all of it and shapes are its plan's whole key
 
 
 @dataclass(slots=True)
@@ -59,19 +63,24 @@ class Engine:
         self.source = source
         self.options = options
         self._binder = Binder(graph, options.memory_limit, CoreLayoutCosts(options))
-        self.cache = cache or _core.WeightCache(WEIGHT_CACHE)
+        dense = sum(4 * prod(weight.shape) for weight in graph.weights.values())
+        self.cache = cache or _core.WeightCache(max(WEIGHT_CACHE, WEIGHT_CACHE_TIMES * dense))
         self._plans: OrderedDict[Any, PreparedStage] = OrderedDict()
         self._feeds: dict[int, frozenset[str]] = {}  # by a stage's first node: arrays whose elements are in its key
         self._slow: list[PlanRow] = []
         self._lock = ForkSafeLock()
+        self.call: _core.Call | None = None  # what the last run would be, for arrays of the same types and shapes
 
     def run(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The graph's outputs by name, in its order."""
         env = dict(inputs)
+        call = None
         for stage in self.stages(env):
+            call = stage.prepared.call
             if stage.prepared.plan is not None:
                 with core_errors(self.graph.file):
                     stage.prepared.plan.run(stage.inputs, stage.outputs)
+        self.call = call
         return {info.name: self._output(info, env, inputs) for info in self.graph.outputs}
 
     def stages(self, env: dict[str, Array]) -> Iterator[StageRun]:
@@ -169,7 +178,26 @@ class Engine:
             let_go()
             _core.trim_memory()
         self._slow += [row for row in plan_rows(stage.program, plan.report()) if row.slow]
-        return PreparedStage(stage, plan)
+        return PreparedStage(stage, plan, None if fed else self._call(stage, plan, env))
+
+    def _call(self, stage: Stage, plan: _core.Plan, env: Mapping[str, Array]) -> _core.Call | None:
+        """The whole graph for arrays like those of env; None if the stage is not all of it."""
+        made = dict(stage.outputs)
+        infos = self.graph.outputs
+        all_made = all(info.name in made and made[info.name].dtype is info.dtype for info in infos)
+        if stage.start > 0 or stage.need is not None or stage.dynamic is not None:
+            return None
+        if not all_made or len({info.name for info in infos}) != len(made):
+            return None
+        read = {name: number for number, name in enumerate(stage.inputs)}
+        number = {name: i for i, (name, _) in enumerate(stage.outputs)}
+        kinds = [(name, made[name]) for name in (info.name for info in infos)]
+        with core_errors(self.graph.file):
+            return _core.Call(
+                plan,
+                [(name, array.dtype, array.shape, read.get(name, -1)) for name, array in env.items()],
+                [(name, kind.dtype.numpy, kind.shape, number[name]) for name, kind in kinds],
+            )
 
     def _core_plan(
         self, program: Program, cache: _core.WeightCache, wishes: Wishes, let_go: Callable[[], None] | None = None

@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastinfer.errors import ArgumentError
+from fastinfer import _core
+from fastinfer.errors import ArgumentError, FastinferError, MemoryLimitError
 from fastinfer.file import ModelFile
 from fastinfer.graph.ir import Dim, Graph, ValueInfo
 from fastinfer.graph.weight import Array
 from fastinfer.plan.report import PlanRow, PlanTable, ProfileTable
 from fastinfer.session.arrays import check_shape, layout_of, name_arguments, to_array
 from fastinfer.session.batch import Engines
+from fastinfer.session.core_errors import translated
 from fastinfer.session.inspect import plan_of, profile_of
 from fastinfer.session.options import Options, integer
 from fastinfer.session.picks import PickFile, machine
@@ -56,6 +58,7 @@ class Model:
         self._options = options
         self._declared = tuple(file.graph.inputs)
         self._engines = Engines(graph, self._declared, options, self._tuner() if options.tune else None, file.source)
+        self._call: _core.Call | None = None  # the last run, for arrays of the same types and shapes
         self._warned = False
 
     def __repr__(self) -> str:
@@ -90,17 +93,31 @@ class Model:
         A dtype that is not the input's is refused, not cast. Raises InputError, DTypeError, ShapeError,
         MemoryLimitError, UnsupportedOperatorError.
         """
-        outputs = self.run(name_arguments(args, kwargs, self._declared))
+        outputs = None if kwargs else self._run_again(args)
+        if outputs is None:
+            outputs = self.run(self._named(args, kwargs))
         return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def run(self, given: Mapping[str, object]) -> dict[str, Array]:
         """Run on arrays by name, whatever the names; always a dict. Raises as a call does."""
-        inputs = self._arrays(name_arguments((), given, self._declared))
-        outputs = self._engines.apply(inputs, lambda engine: engine.run(inputs))
+        named = self._named((), given)
+        again = self._run_again(tuple(named[info.name] for info in self._declared))
+        if again is not None:
+            return again
+        outputs, self._call = self._engines.run(self._arrays(named))
         slow = self._engines.take_slow_steps()
         if slow:
             self._warn_of_slow_steps(slow)
         return outputs
+
+    def _run_again(self, arrays: tuple[object, ...]) -> dict[str, Array] | None:
+        """The outputs, if these are arrays of the last run's types and shapes: all else is known to be in order."""
+        if self._call is None:
+            return None
+        try:
+            return self._call.run(arrays)
+        except (_core.CoreError, MemoryError) as error:
+            raise translated(error, self._file.graph.file) from None
 
     def plan(self, *args: object, **kwargs: object) -> PlanTable:
         """The steps for these inputs: arrays as for a call, or shapes as tuples; without any, the declared shapes.
@@ -150,24 +167,33 @@ class Model:
 
     # Arguments
 
+    def _named(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, object]:
+        try:
+            return name_arguments(args, kwargs, self._declared)
+        except FastinferError as error:
+            raise error.located(file=self._file.source.path) from None
+
     def _arrays(self, given: Mapping[str, object]) -> dict[str, Array]:
         """Something given for every input -> arrays of the inputs' types and shapes."""
-        arrays = {info.name: to_array(given[info.name], info) for info in self._declared}
-        sizes: dict[str, int] = {}
-        for info in self._declared:
-            check_shape(arrays[info.name], info, sizes, any_batch=self._engines.for_one)
+        try:
+            arrays = {info.name: to_array(given[info.name], info) for info in self._declared}
+            sizes: dict[str, int] = {}
+            for info in self._declared:
+                check_shape(arrays[info.name], info, sizes, any_batch=self._engines.for_one)
+        except FastinferError as error:
+            raise error.located(file=self._file.source.path) from error.__cause__
         return arrays
 
     def _example(self, args: Sequence[object], kwargs: Mapping[str, object]) -> dict[str, Array]:
         """Arrays for plan() and profile(): those given, zeros of a shape given as a tuple, or of the declared shape."""
         if not args and not kwargs:
-            return {info.name: np.zeros(self._declared_shape(info), info.dtype.numpy) for info in self._declared}
-        given = name_arguments(args, kwargs, self._declared)
+            return {info.name: _zeros(self._declared_shape(info), info) for info in self._declared}
+        given = self._named(args, kwargs)
         for info in self._declared:
             value = given[info.name]
             if isinstance(value, tuple):
                 shape = tuple(integer(f"size {i} of {info.name}", n, 0, 1 << 40) for i, n in enumerate(value))
-                given[info.name] = np.zeros(shape, info.dtype.numpy)
+                given[info.name] = _zeros(shape, info)
         return self._arrays(given)
 
     def _declared_shape(self, info: ValueInfo) -> tuple[int, ...]:
@@ -185,3 +211,10 @@ class Model:
             shown = "; ".join(f"{row.step}: {row.why}" for row in slow[:3])
             more = f" and {len(slow) - 3} more" if len(slow) > 3 else ""
             warnings.warn(f"{len(slow)} steps take a slow path ({shown}{more}); see m.plan()", stacklevel=4)
+
+
+def _zeros(shape: tuple[int, ...], info: ValueInfo) -> Array:
+    try:
+        return np.zeros(shape, info.dtype.numpy)
+    except (MemoryError, ValueError) as error:  # ValueError: NumPy's bound of an array's size
+        raise MemoryLimitError(f"an array of shape {shape} does not fit in memory", tensor=info.name) from error

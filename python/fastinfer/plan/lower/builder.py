@@ -44,6 +44,7 @@ class Builder:
         self.program = Program()
         self.label = ""  # of the node being lowered
         self.placement: dict[str, View] = {}
+        self.row_means: dict[View, View] = {}  # of pictures, where a step makes them too
         self._views: dict[str, View] = {}
         self._converted: dict[tuple[View, str], View] = {}
         self._tensors: dict[View, int] = {}

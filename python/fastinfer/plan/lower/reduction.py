@@ -11,6 +11,7 @@ from fastinfer.graph.ir import Node
 from fastinfer.graph.operators import attribute
 from fastinfer.plan.lower import view as views
 from fastinfer.plan.lower.builder import Builder
+from fastinfer.plan.lower.pictures import pool_picture
 from fastinfer.plan.lower.registry import lower
 from fastinfer.plan.lower.view import View
 
@@ -69,10 +70,10 @@ def _global_pool(node: Node, builder: Builder, kind: str) -> None:
     picture = y if y.rank == 4 else _with_axes(y, [2, 3])
     if not views.is_channels_last(picture):  # placed in a strided slice
         dense = builder.new(y.dtype, picture.shape)
-        builder.step("global_pool", [x], [views.canonical_channels_last(dense)], kind=kind)
+        pool_picture(builder, x, views.canonical_channels_last(dense), kind)
         builder.copy(dense, picture)
         return
-    builder.step("global_pool", [x], [views.canonical_channels_last(picture)], kind=kind)
+    pool_picture(builder, x, views.canonical_channels_last(picture), kind)
 
 
 @lower("ArgMax", "ArgMin")

@@ -12,6 +12,7 @@ from fastinfer.graph.operators import attribute
 from fastinfer.plan.lower import view as views
 from fastinfer.plan.lower.builder import Builder
 from fastinfer.plan.lower.convolution import window_attributes
+from fastinfer.plan.lower.pictures import pool_picture
 from fastinfer.plan.lower.reduction import reduce_axes
 from fastinfer.plan.lower.registry import lower
 
@@ -64,8 +65,7 @@ def _global_pool(node: Node, builder: Builder) -> None:
     kind = {"GlobalAveragePool": "average", "GlobalMaxPool": "max"}.get(node.op)
     planar = builder.layouts.get(node.inputs[0]) == "planar"
     if kind and _is_picture(node, builder) and not planar:
-        x = builder.read_image(node.inputs[0])
-        builder.step("global_pool", [x], [builder.output_image(node.outputs[0])], kind=kind)
+        pool_picture(builder, builder.read_image(node.inputs[0]), builder.output_image(node.outputs[0]), kind)
         return
     if kind is None and attribute(node, "p") not in (1, 2):
         reason = f"GlobalLpPool has p 1 or 2 here, not {attribute(node, 'p')}"

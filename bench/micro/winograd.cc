@@ -23,8 +23,7 @@ void run_winograd(benchmark::State& state, const winograd::Kernel* kernel, Layer
                          packed.as<char>());
   AlignedBuffer scratch(static_cast<int64_t>(winograd::scratch_bytes(plan)));
   for (auto _ : state) {
-    winograd::run(plan, convolution, packed.as<char>(), 0, tiles, 0, plan.outputs,
-                  scratch.as<char>());
+    winograd::run(plan, convolution, packed.as<char>(), 0, tiles, scratch.as<char>());
     benchmark::ClobberMemory();
   }
   report(state, kernel->info.tier, layer.macs(), tensors.bytes());

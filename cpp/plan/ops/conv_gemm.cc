@@ -165,6 +165,9 @@ class GemmConvolution final : public Operator {
     gemm::Product product = product_shape();
     product.m = part.run.pixels;
     product.rhs = filter_.group(context, part.group);
+    if (part.group + 1 < p_.groups) {
+      product.next_rhs = static_cast<const char*>(filter_.group(context, part.group + 1));
+    }
     product.dst = p_.y.at<float>(context).pixel(part.run.image, part.run.row, 0) + outputs;
     if (p_.residual.present()) {
       product.epilogue.residual =

@@ -63,12 +63,10 @@ def test_channels_at_the_edges_of_vectors(row: Row, count_include_pad: bool) -> 
             check(row, guard(x), y, count_include_pad=count_include_pad, **WINDOW)
 
 
-@rows_of("pool", tier="scalar", planar=False)
-@settings(max_examples=150, deadline=None)
-@given(data=st.data())
-def test_windows(row: Row, data: st.DataObject) -> None:
+def draw_window(data: st.DataObject, most: int) -> tuple[tuple[int, int], dict[str, Any], tuple[int, int]]:
+    """The size of a picture, at most so many rows and columns; a window; the size of what it makes."""
     pair = lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))  # noqa: E731
-    kernel, size = data.draw(pair(1, 5), "kernel"), data.draw(pair(1, 12), "size")
+    kernel, size = data.draw(pair(1, 5), "kernel"), data.draw(pair(1, most), "size")
     window = {
         "kernel": kernel,
         "strides": data.draw(pair(1, 4), "strides"),
@@ -77,6 +75,14 @@ def test_windows(row: Row, data: st.DataObject) -> None:
     }
     out = output_size(size, window, data.draw(st.booleans(), "ceil_mode"))
     assume(min(out) > 0)
+    return size, window, out
+
+
+@rows_of("pool", tier="scalar", planar=False)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_windows(row: Row, data: st.DataObject) -> None:
+    size, window, out = draw_window(data, 12)
     x = guarded(image(np.random.default_rng(1), 1, *size, 3))
     y = guarded(np.full((1, *out, 3), np.nan, F32))
     p = data.draw(st.sampled_from([1, 2, 3]), "p")

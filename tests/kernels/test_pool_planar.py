@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fastinfer import _core
 from guarded import guarded, guarded_start
 from kernel_rows import EPS, F32, Array, Row, assert_within, edge_sizes, rows_of, ulp
-from kernels.test_pool import WINDOW, image, output_size
+from kernels.test_pool import WINDOW, draw_window, image, output_size
 
 each_row = rows_of("pool", planar=True)
 each_count = pytest.mark.parametrize("count_include_pad", [False, True])
@@ -72,16 +72,7 @@ def test_heights_around_the_strip(row: Row) -> None:
 @settings(max_examples=100, deadline=None)
 @given(data=st.data())
 def test_windows(row: Row, data: st.DataObject) -> None:
-    pair = lambda low, high: st.tuples(st.integers(low, high), st.integers(low, high))  # noqa: E731
-    kernel, size = data.draw(pair(1, 5), "kernel"), data.draw(pair(1, 20), "size")
-    window = {
-        "kernel": kernel,
-        "strides": data.draw(pair(1, 4), "strides"),
-        "dilations": data.draw(pair(1, 3), "dilations"),
-        "pads": tuple(data.draw(st.integers(0, k - 1), "pad") for k in kernel * 2),
-    }
-    out = output_size(size, window, data.draw(st.booleans(), "ceil_mode"))
-    assume(min(out) > 0)
+    size, window, out = draw_window(data, 20)
     x = image(np.random.default_rng(1), 1, 3, *size)
     special = data.draw(st.sampled_from([None, np.nan, np.inf, -np.inf, -0.0]), "special")
     if special is not None:

@@ -98,6 +98,26 @@ def test_stripes_equal_whole_steps(build: Callable[[Net], tuple[int, int]], stri
             assert np.array_equal(found, expected)
 
 
+@pytest.mark.parametrize("algorithm", ["winograd_f23", "winograd_f43", "winograd_f63"])
+@pytest.mark.parametrize("stripe_rows", [1, 2, 3, 4])
+def test_stripes_of_whole_rows_of_tiles(algorithm: str, stripe_rows: int) -> None:
+    """The pool behind needs other numbers of rows than a row of tiles has."""
+    answers = []
+    for rows in (0, stripe_rows):
+        net = Net()
+        x, y, z = net.image_input(floats(0, 1, 5, 23, 10)), net.image((1, 6, 23, 10)), net.image((1, 6, 11, 5))
+        first = net.conv(x, y, floats(1, 6, 5, 3, 3), name="conv", pads=[1, 1, 1, 1])
+        last = net.step("pool", [y], [z], kind="max", kernel=[2, 2], strides=[2, 2])
+        net.output(z)
+        if rows:
+            net.group(first, last, rows)
+        for threads in (1, 2):
+            plan = net.prepare(threads=threads, algorithms={"conv": algorithm})
+            assert plan.report()[last]["stripe_rows"] == rows
+            answers.append(net.run_plan(plan)[0])
+    assert all(np.array_equal(answer, answers[0]) for answer in answers)
+
+
 def test_a_group_that_cannot_be_striped_runs_whole_and_says_why() -> None:
     net = Net()
     x = net.image_input(floats(0, 1, 4, 6, 6))
